@@ -1,0 +1,84 @@
+"""Checkpoints: whole or absent, each carrying its own digest in its name, the last two kept.
+
+    <folder>/checkpoints/00000120-5f1d9c0a7e3b.pt     step 120, and the first digits of the file's SHA-256
+
+A plain `torch.save` file of tensors and plain values, so that it loads with `weights_only=True`.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+KEPT = 2
+DIGITS = 12
+
+
+class Checkpoints:
+    """The checkpoints of one job."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "checkpoints"
+
+    def save(self, state: dict[str, Any], step: int) -> Path:
+        """Write `state` as the checkpoint of `step`, then drop all but the last two. Raises OSError on a full disk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".writing-{os.getpid()}"
+        try:
+            with temporary.open("wb") as file:
+                _save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            path = self.folder / f"{step:08d}-{file_digest(temporary)[:DIGITS]}.pt"
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        for old in self._paths()[KEPT:]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def latest(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest state that is whole, or None; and a note for each damaged one that was passed over."""
+        notes = []
+        for path in self._paths():
+            if file_digest(path)[:DIGITS] == path.stem.partition("-")[2]:
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                return state, notes
+            notes.append(f"checkpoint {path.name} is damaged (its digest differs); the one before it was used")
+        return None, notes
+
+    def clear(self) -> None:
+        """Remove all checkpoints, once the job has its record."""
+        for path in self._paths():
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _paths(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.folder.glob("*-*.pt"), reverse=True) if self.folder.is_dir() else []
+
+
+def _save(state: dict[str, Any], file: Any) -> None:
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:  # torch's zip writer reports a full disk as a RuntimeError
+        raise OSError(f"a checkpoint could not be written: {error}") from error
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weights_digest(weights: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over names, shapes and bytes of all tensors: equal exactly where the weights are bit-identical."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

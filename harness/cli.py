@@ -1,0 +1,302 @@
+"""The command line: `python -m harness run | plan | status | report | profile`.
+
+Exit codes: 0 done, 1 some jobs failed, 2 wrong input, 130 stopped by the person. torch is imported only where a job
+runs or a cost is counted for the first time.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness import cost, packages, standing
+from harness.combination import Job
+from harness.data.datasets import DatasetError
+from harness.errors import HarnessError, Interrupted, OutputError
+from harness.files import Order
+from harness.locks import hold
+from harness.progress import STYLES, Display
+from harness.spec import Scale
+from harness.suite import Suite, load
+from models.registry import ModelError
+from results.record import Cost, RecordError
+from results.store import Store
+
+DONE, SOME_FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+FAILURES = ("failed", "oom", "timeout", "diverged")
+Launcher = Literal["inline", "local"]
+Retry = Literal["failed", "oom", "timeout", "diverged", "all"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="A suite file in, a paper-style comparison out: benchmarks and ablations for video classification.",
+)
+out = Console()
+
+SuitePath = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file, such as suites/attention_schemes.yaml.")]
+ScaleOption = Annotated[Scale, typer.Option("--scale", help="demo: embedded clips, minutes. paper: the paper's setting.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over every variant, as in recipe.epochs=3.")
+]
+OnlyOption = Annotated[
+    list[str], typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep some variants: model.attention=divided.")
+]
+RootOption = Annotated[
+    Path, typer.Option("--root", envvar="HARNESS_ROOT", help="Where everything generated is kept.", file_okay=False)
+]
+DatasetsOption = Annotated[
+    Path, typer.Option("--datasets", envvar="HARNESS_DATASETS", help="The file that says where data sets lie.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (stable keys, docs/cli.md) instead of text.")]
+ROOT, DATASETS = Path("runs"), Path("datasets.yaml")
+
+
+def main() -> None:
+    """Run the command line; every error that a person can put right ends here, in one line and with exit code 2."""
+    try:
+        packages.check()
+        app(standalone_mode=True)
+    except Interrupted as stopped:
+        _say_error(f"{stopped}: finished work and checkpoints are kept; the same command goes on from there")
+        sys.exit(STOPPED)
+    except KeyboardInterrupt:
+        _say_error("stopped; finished work and checkpoints are kept")
+        sys.exit(STOPPED)
+    except (HarnessError, ModelError, RecordError, DatasetError) as error:
+        _say_error(str(error))
+        sys.exit(WRONG_INPUT)
+
+
+def _say_error(text: str) -> None:
+    Console(stderr=True).print(Text(text), soft_wrap=True)
+
+
+@app.command(epilog="Example: python -m harness run suites/attention_schemes.yaml --only model.attention=divided,space")
+def run(
+    suite_path: SuitePath,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006  typer copies it
+    only: OnlyOption = [],  # noqa: B006
+    launcher: Annotated[Launcher, typer.Option(help="local: a pool of processes. inline: in this process.")] = "local",
+    workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0: one a GPU, or as many as cores allow.")] = 0,
+    retry: Annotated[list[Retry], typer.Option(help="Also run jobs again that ended so.")] = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+) -> None:
+    """Train, test and profile what is missing of a suite, then render its report."""
+    suite = load(suite_path, scale, sets, only, datasets)
+    store = Store(root)
+    _check_writable(root)
+    with hold(root / "run.lock", f"the output folder {root}"):
+        wanted = _wanted(standing.of(suite.jobs, store), retry)
+        out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
+        if wanted:
+            _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
+                    store, launcher, workers)  # fmt: skip
+        problems = _render(suite, store)
+    raise typer.Exit(_outcome(suite, standing.of(suite.jobs, store), problems))
+
+
+def _check_writable(root: Path) -> None:
+    """Raise OutputError before anything is started where nothing could be kept."""
+    probe = root / f".probe-{os.getpid()}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"0" * 65536)
+    except OSError as error:
+        raise OutputError(f"--root {root}: cannot be written: {error.strerror}; choose another with --root") from None
+    finally:
+        if os.access(root, os.W_OK):
+            probe.unlink(missing_ok=True)
+
+
+def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
+    """Jobs that are missing or to be retried; the record of the latter is set aside, its checkpoint is not."""
+    states = {*standing.MISSING, *retry, *(FAILURES if "all" in retry else ())}
+    return [each.job for each in standings if each.state in states]
+
+
+def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
+    from harness import launch
+
+    gpus = launch.count_gpus()
+    slots = 1 if launcher == "inline" else workers or launch.count_slots(orders, gpus)
+    with Display(out, slots) as display:
+        if launcher == "inline":
+            launch.inline(orders, store, display)
+        else:
+            launch.local(orders, store, display, slots, gpus)
+
+
+def _outcome(suite: Suite, standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:
+    """Tell what is not well, and the exit code that says it."""
+    failed = [each for each in standings if each.state in FAILURES]
+    for each in failed:
+        _say_error(f"{each.job.label}: {each.state}: {each.detail} (log: {suite.name} {each.job.id})")
+    if failed:
+        states = " ".join(f"--retry {state}" for state in sorted({each.state for each in failed}))
+        _say_error(f"{len(failed)} of {len(standings)} jobs did not end well; to run them again: {states}")
+    for problem in problems:
+        _say_error(problem)
+    return WRONG_INPUT if problems else SOME_FAILED if failed else DONE
+
+
+@app.command(epilog="Example: python -m harness plan suites/attention_schemes.yaml --scale paper")
+def plan(
+    suite_path: SuitePath,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006
+    only: OnlyOption = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would run, and what each variant costs; submits nothing."""
+    suite = load(suite_path, scale, sets, only, datasets)
+    store = Store(root)
+    shared = _shared(suite, datasets)
+    rows = []
+    for each in standing.of(suite.jobs, store):
+        spec, counted = each.job.spec, _job_cost(each.job, store, datasets)
+        views = max(test.clips * test.crops for test in spec.tests)
+        rows.append(
+            {
+                **{key: value for key, value in each.plain().items() if key not in ("tests", "progress")},
+                "shared_with": shared.get(each.job.id, []),
+                "parameters": counted.parameters,
+                "multiply_adds": counted.multiply_adds,
+                "views": views,
+                "tflops": counted.multiply_adds * views / 1e12,
+                "devices": spec.resources.nodes * spec.resources.gpus_per_node,
+            }
+        )
+    if as_json:
+        print(json.dumps({"suite": suite.name, "scale": scale, "jobs": rows}, indent=1))
+        return
+    table = _table("Job", "State", "Parameters, M", "GMACs a view", "TFLOPs", "Views", "Device-hours", "Shared with", "Id")
+    for row in rows:
+        hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
+        table.add_row(
+            row["label"], _state(row["state"]), f"{row['parameters'] / 1e6:.2f}", f"{row['multiply_adds'] / 1e9:.2f}",
+            f"{row['tflops']:.3g}", str(row["views"]), hours, ", ".join(row["shared_with"]), row["id"],
+        )  # fmt: skip
+    out.print(table)
+    to_run = sum(row["state"] in standing.MISSING for row in rows)
+    out.print(f"{len(rows)} jobs at {scale} scale: {to_run} to run, {len(rows) - to_run} with a record or running")
+
+
+def _job_cost(job: Job, store: Store, datasets: Path) -> Cost:
+    """The job's cost, counted when it is not known yet; that needs torch."""
+    from harness.data.datasets import class_count
+
+    clip = job.spec.clip
+    classes = class_count(job.spec.data.name, datasets)
+    return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes)
+
+
+def _shared(suite: Suite, datasets: Path) -> dict[str, list[str]]:
+    """Job id -> names of the neighbouring suites that need the same training."""
+    shared: dict[str, list[str]] = {}
+    for path in sorted(suite.path.parent.glob("*.yaml")):
+        if path.resolve() == suite.path.resolve():
+            continue
+        try:
+            other = load(path, suite.scale, datasets_file=datasets)
+        except HarnessError:
+            continue  # its own mistakes are told when it is itself asked for
+        for job in other.jobs:
+            shared.setdefault(job.id, []).append(other.name)
+    return shared
+
+
+@app.command(epilog="Example: python -m harness status suites/attention_schemes.yaml --watch")
+def status(
+    suite_path: SuitePath,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006
+    only: OnlyOption = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+    watch: Annotated[bool, typer.Option("--watch", help="Show again every two seconds until Ctrl-C.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
+    suite = load(suite_path, scale, sets, only, datasets)
+    while True:
+        standings = standing.of(suite.jobs, Store(root))
+        if as_json:
+            print(json.dumps({"suite": suite.name, "scale": scale, "jobs": [each.plain() for each in standings]}, indent=1))
+        else:
+            out.clear() if watch else None
+            table = _table("Job", "State", "Detail", "Id")
+            for each in standings:
+                table.add_row(each.job.label, _state(each.state), each.detail, each.job.id)
+            out.print(table)
+        if not watch:
+            break
+        time.sleep(2)
+    if any(each.state == "damaged" for each in standings):
+        raise typer.Exit(WRONG_INPUT)
+    raise typer.Exit(SOME_FAILED if any(each.state in FAILURES for each in standings) else DONE)
+
+
+@app.command(epilog="Example: python -m harness report suites/attention_schemes.yaml")
+def report(
+    suite_path: SuitePath,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006
+    only: OnlyOption = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+) -> None:
+    """Render the report of a suite again from its records."""
+    suite = load(suite_path, scale, sets, only, datasets)
+    problems = _render(suite, Store(root))
+    for problem in problems:
+        _say_error(problem)
+    raise typer.Exit(WRONG_INPUT if problems else DONE)
+
+
+def _render(suite: Suite, store: Store) -> list[str]:
+    """Write and show the suite's reports; returns what is wrong with its records."""
+    standings = standing.of(suite.jobs, store)
+    records = [each.record for each in standings if each.record]
+    problems = [each.problem for each in standings if each.problem]
+    return problems if not suite.reports and not records else problems
+
+
+@app.command(epilog="Example: python -m harness profile timesformer --set model.attention=joint --set clip.size=448")
+def profile(
+    model: Annotated[str, typer.Argument(help="A model's name, such as timesformer.")],
+    sets: SetOption = [],  # noqa: B006
+    classes: Annotated[int, typer.Option(min=1, help="Classes of the head.")] = 400,
+    measure: Annotated[bool, typer.Option("--measure", help="Also time it on this machine's device.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Count one model's parameters and multiply-adds, and time it if asked."""
+    print(model, sets, classes, measure, as_json)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, header_style="bold", overflow="fold")
+    return table
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=STYLES.get(state, ""))
+
+
+_ = Any

@@ -1,0 +1,1 @@
+"""Videos in the public annotation formats, from file to training batch: data sets, sampling, decoding, clips."""

@@ -1,0 +1,80 @@
+"""What is kept in a job's folder besides its record: the order that was given, and how far its work is. No torch."""
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.spec import JobSpec, Scale
+from results.store import Store, write_atomic
+
+PROGRESS_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a process needs to know to run one job, as plain data in `job.json`."""
+
+    spec: JobSpec
+    scale: Scale
+    label: str
+    root: Path
+    datasets_file: Path | None
+
+    def write(self) -> Path:
+        """Write it into the job's folder, and return that folder."""
+        plain = {
+            "spec": self.spec.plain(),
+            "scale": self.scale,
+            "label": self.label,
+            "root": str(self.root),
+            "datasets_file": str(self.datasets_file) if self.datasets_file else None,
+        }
+        folder = Store(self.root).job_folder(self.spec.identity())
+        write_atomic(folder / "job.json", json.dumps(plain, indent=1) + "\n")
+        return folder
+
+    @classmethod
+    def read(cls, folder: Path) -> "Order":
+        """The order in a job's folder."""
+        plain = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        datasets_file = Path(plain["datasets_file"]) if plain["datasets_file"] else None
+        spec = JobSpec.from_plain(plain["spec"])
+        return cls(spec, plain["scale"], plain["label"], Path(plain["root"]), datasets_file)
+
+
+class Progress:
+    """The job's `progress.json`: what `status` and the live display read, and the account of earlier attempts."""
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        self.path = folder / "progress.json"
+        before = read_progress(folder)
+        self.attempt = int(before.get("attempt", 0)) + 1
+        self.before_s = float(before.get("elapsed_s", 0.0))
+        self.began = time.monotonic()
+        self.told = 0.0
+        self.fields: dict[str, Any] = {"epochs": epochs, "epoch": 0, "pid": os.getpid(), "host": socket.gethostname()}
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds that this and all earlier attempts took."""
+        return self.before_s + time.monotonic() - self.began
+
+    def tell(self, state: str, *, at_once: bool = False, **fields: Any) -> None:
+        """Note where the job stands; written at most once a second."""
+        self.fields.update(fields, state=state, attempt=self.attempt, elapsed_s=self.elapsed_s, updated=time.time())
+        if at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S:
+            write_atomic(self.path, json.dumps(self.fields))
+            self.told = time.monotonic()
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """What `progress.json` says; empty where there is none."""
+    try:
+        fields: dict[str, Any] = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return fields

@@ -1,0 +1,272 @@
+"""The job: one training and the tests and measurements that hang on it, ending in one record whatever happens.
+
+    <root>/jobs/<id>/
+        job.json          what was asked (plain data)
+        progress.json     where it stands, rewritten about once a second while it runs
+        checkpoints/      the last two, until the record is written
+        weights.pt        the trained weights
+        scores/           softmax scores of every view, one file a test protocol
+        record.json       what it measured
+        log.txt, lock
+"""
+
+import os
+import statistics
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness import cost, evaluate, measure
+from harness.checkpoint import Checkpoints, weights_digest
+from harness.control import Control, TimeLimit
+from harness.data.clips import TestViews, TrainClips
+from harness.data.datasets import Dataset, open_dataset
+from harness.errors import Interrupted, OutputError
+from harness.files import Order, Progress
+from harness.locks import hold
+from harness.spec import JobSpec, Protocol
+from harness.train import Diverged, State, Training
+from models.registry import build
+from models.weights import load_pretrained
+from results.record import Cost, Epoch, Measured, Problem, Record, Status, Test
+from results.store import Store
+
+LOCK_WAIT_S = 30.0
+"""How long a job waits for an earlier process of its own that is still saving its last checkpoint."""
+
+
+def run(order: Order, control: Control) -> Record:
+    """Run a job to its record, or take up what an earlier attempt left.
+
+    A job whose training is recorded only runs the tests that the record lacks. Raises Interrupted after saving a
+    checkpoint, BusyError when another process runs the same job, and OutputError when nothing can be written; every
+    other failure is a record.
+    """
+    store = Store(order.root)
+    folder = store.job_folder(order.spec.identity())
+    try:
+        with hold(folder / "lock", f"the job {order.label} ({folder.name})", LOCK_WAIT_S):
+            record = _Attempt(order, folder, control).record(store.read(folder.name))
+            store.write(record)
+            if record.status == "done":
+                Checkpoints(folder).clear()
+            return record
+    except OSError as error:
+        if error.filename and not Path(error.filename).is_relative_to(order.root):
+            raise
+        raise OutputError(f"{error.filename or folder}: cannot be written: {error.strerror or error}") from error
+
+
+class _Attempt:
+    """One attempt at a job: collects what is known so far, so that a failure's record still has it."""
+
+    def __init__(self, order: Order, folder: Path, control: Control) -> None:
+        self.order, self.spec, self.folder, self.control = order, order.spec, folder, control
+        self.progress = Progress(folder, self.spec.recipe.epochs)
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.measured: dict[str, Any] = {"train_s": 0.0, "test_s": 0.0}
+        self.state = State()
+        self.tests: list[Test] = []
+        self.notes: list[str] = []
+        self.cost: Cost | None = None
+        self.classes = 0
+        self.weights_sha256: str | None = None
+
+    def record(self, previous: Record | None) -> Record:
+        """Do the work; whatever goes wrong with it becomes the record's status."""
+        self.progress.tell("starting", at_once=True)
+        try:
+            self.work(previous if previous and previous.status == "done" else None)
+            return self.finish("done", previous)
+        except (Interrupted, OutputError):
+            self.progress.tell("stopped", at_once=True)
+            raise
+        except OSError as error:
+            if error.filename is None or Path(error.filename).is_relative_to(self.order.root):
+                raise  # our own output: full or read-only; not the job's fault
+            return self.finish("failed", previous, error)
+        except Exception as error:
+            return self.finish(_status(error), previous, error)
+
+    def work(self, previous: Record | None) -> None:
+        make_deterministic(self.spec)
+        dataset = open_dataset(
+            self.spec.data.name, cache=self.order.root / "data", datasets_file=self.order.datasets_file
+        )
+        self.classes = len(dataset.classes)
+        clip = self.spec.clip
+        self.cost = cost.stored_cost(self.order.root, self.spec.model, clip.frames, clip.size, self.classes)
+        model = build(self.spec.model, clip.frames, clip.size, self.classes).to(self.device)
+        if not (previous and self.reload(model, previous)):
+            self.train(model, dataset)
+        missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
+        for protocol in missing:
+            self.test(model, dataset, protocol)
+        if "latency_s" not in self.measured:
+            self.profile(model)
+
+    def reload(self, model: nn.Module, previous: Record) -> bool:
+        """Take up a finished training: its weights and all that its record says. False where the weights are gone."""
+        path = self.folder / "weights.pt"
+        weights = torch.load(path, map_location=self.device, weights_only=True) if path.is_file() else {}
+        if weights_digest(weights) != previous.weights_sha256:
+            self.notes.append("weights.pt was missing or damaged, so the model was trained again")
+            return False
+        model.load_state_dict(weights)
+        self.tests, self.notes, self.weights_sha256 = list(previous.tests), list(previous.notes), previous.weights_sha256
+        self.measured = previous.measured.model_dump()
+        self.state = State(
+            history=[epoch.model_dump() for epoch in previous.epochs],
+            skipped=dict.fromkeys(previous.skipped, ""),
+        )
+        return True
+
+    def train(self, model: nn.Module, dataset: Dataset) -> None:
+        spec = self.spec
+        load_pretrained(model, spec.model, self.order.root / "weights")
+        memory = measure.PeakMemory(self.device)
+        clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed)
+        training = Training(model, clips, spec, Checkpoints(self.folder))
+        self.notes += training.restore()
+        self.state = training.state
+        training.run(self.control, self.watcher(clips.batches_per_epoch))
+        seconds = self.state.history_s
+        rates = [row["clips"] / s for row, s in zip(self.state.history, seconds, strict=True) if s > 0]
+        self.measured |= {
+            "train_s": sum(seconds),
+            "epoch_s": seconds,
+            "clips_per_s": statistics.median(rates),
+            "data_wait_share": min(sum(self.state.history_wait_s) / max(sum(seconds), 1e-9), 1.0),
+            "peak_memory_bytes": memory.bytes(),
+        }
+        weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
+        self.weights_sha256 = weights_digest(weights)
+        _write_weights(weights, self.folder / "weights.pt")
+
+    def watcher(self, batches: int) -> Callable[[State], None]:
+        """What is told of a training after each step."""
+        began, steps = time.monotonic(), 0
+
+        def watch(state: State) -> None:
+            nonlocal steps
+            steps += 1
+            row = state.history[-1] if state.history else {}
+            now = {"loss": state.loss_sum / state.clips, "accuracy": state.correct / state.clips} if state.clips else row
+            done = state.epoch * batches + state.batch
+            left = self.spec.recipe.epochs * batches - done
+            per_step = (time.monotonic() - began) / steps
+            self.progress.tell(
+                "training",
+                at_once=state.batch == 0,
+                epoch=state.epoch,
+                share=done / (done + left),
+                loss=now.get("loss"),
+                accuracy=now.get("accuracy"),
+                clips_per_s=self.spec.recipe.batch_size / per_step,
+                eta_s=left * per_step,
+            )
+
+        return watch
+
+    def test(self, model: nn.Module, dataset: Dataset, protocol: Protocol) -> None:
+        began = time.perf_counter()
+        views = TestViews(dataset, self.spec.clip, protocol)
+
+        def watch(done: int, videos: int) -> None:
+            left = (time.perf_counter() - began) * (videos - done) / done
+            self.progress.tell("testing", share=1.0, eta_s=left, at_once=done == videos)
+
+        scored = evaluate.scores(model, views, self.spec, self.control, watch)
+        scored.write(self.folder / "scores" / evaluate.file_name(protocol))
+        self.tests.append(evaluate.summary(scored, protocol))
+        self.measured["test_s"] += time.perf_counter() - began
+        self.notes += [f"not decoded in testing: {name}: {why}" for name, why in scored.undecodable.items()]
+
+    def profile(self, model: nn.Module) -> None:
+        self.progress.tell("profiling", at_once=True)
+        batch = self.spec.resources.micro_batch or self.spec.recipe.batch_size
+        latency, spread = measure.median_and_spread(measure.forward_times(model, self.spec, 1))
+        whole, _ = measure.median_and_spread(measure.forward_times(model, self.spec, batch))
+        self.measured |= {
+            "latency_s": latency,
+            "latency_spread_s": spread,
+            "throughput_clips_per_s": batch / whole,
+            "throughput_batch": batch,
+        }
+
+    def finish(self, status: Status, previous: Record | None, error: Exception | None = None) -> Record:
+        """The record of what is known now."""
+        elapsed_s = self.progress.elapsed_s
+        self.notes += [f"not decoded in training: {name}: {why}" for name, why in self.state.skipped.items() if why]
+        unknown = dict.fromkeys(name for name in Measured.model_fields)
+        facts = {**unknown, "epoch_s": self.state.history_s, **self.measured}
+        facts |= {
+            "wall_s": elapsed_s,
+            "device": self.device.type,
+            "devices": 1,
+            "device_hours": elapsed_s / 3600,
+            "attempts": self.progress.attempt,
+        }
+        record = Record(
+            id=self.folder.name,
+            status=status,
+            scale=self.order.scale,
+            spec=self.spec.content(),
+            classes=self.classes,
+            cost=self.cost,
+            epochs=[Epoch(**row) for row in self.state.history],
+            tests=self.tests,
+            skipped=sorted(self.state.skipped),
+            weights_sha256=self.weights_sha256,
+            notes=list(dict.fromkeys(self.notes)),
+            measured=Measured(**facts),
+            environment=measure.environment(self.device),
+            started=previous.started if previous and previous.status == "done" else self.started,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            error=problem(error) if error else None,
+        )
+        self.progress.tell(status, at_once=True)
+        return record
+
+
+def key(test: Protocol | Test) -> tuple[int, int, int | None]:
+    """What tells one test protocol from another."""
+    return test.clips, test.crops, test.size
+
+
+def make_deterministic(spec: JobSpec) -> None:
+    """Fix everything a number depends on: seed, threads, and the choice of kernels."""
+    torch.manual_seed(spec.seed)
+    torch.set_num_threads(spec.resources.cpus)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def problem(error: Exception) -> Problem:
+    """An exception as a record keeps it."""
+    return Problem(type=type(error).__name__, message=str(error), traceback="".join(traceback.format_exception(error)))
+
+
+def _status(error: Exception) -> Status:
+    if isinstance(error, Diverged):
+        return "diverged"
+    if isinstance(error, TimeLimit):
+        return "timeout"
+    cpu = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return "oom" if cpu or isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
+
+
+def _write_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(weights, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,268 @@
+"""Running jobs on this machine: `inline` in this process, `local` in a bounded pool of worker processes.
+
+The pool holds one job a GPU, or as many as the CPU's cores allow at `resources.cpus` threads each. A worker that dies
+without a record (a crash, the kernel's out-of-memory killer) is started again from its checkpoint, a few times; then it
+gets a record that says so, and the sweep goes on.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from harness import packages
+from harness.control import Control
+from harness.errors import OutputError
+from harness.files import Order, read_progress
+from harness.progress import Display, Row
+from harness.worker import RECORDED, STOPPED, WRONG
+from results.record import Measured, Problem, Record
+from results.store import Store
+
+POLL_S = 0.25
+DEATHS_ALLOWED = 3
+LOG_TAIL_BYTES = 4000
+
+
+def outcome(record: Record) -> str:
+    """How a job ended, for its last line."""
+    if record.error:
+        return f": {record.error.message.splitlines()[0] if record.error.message else record.error.type}"
+    scores = ", ".join(f"{test.top1:.1%} ({test.clips} x {test.crops} views)" for test in record.tests)
+    return f" in {record.measured.wall_s:.0f} s: top-1 {scores}"
+
+
+def inline(orders: Sequence[Order], store: Store, display: Display) -> None:
+    """Run the jobs one after the other in this process. Raises Interrupted (resumable) and OutputError."""
+    from harness.job import run  # imports torch, which only an inline sweep needs in this process
+
+    rows = [Row(order.label) for order in orders]
+    for order, row in zip(orders, rows, strict=True):
+        folder = order.write()
+        control = Control(order.spec.resources.timeout_min)
+        row.state = "running"
+        with _stopped_by_signals(control.stop), _watched(rows, row, folder, display):
+            record = run(order, control)
+        row.state, row.outcome, row.progress = record.status, outcome(record), read_progress(folder)
+        display.show(rows)
+
+
+@contextmanager
+def _watched(rows: Sequence[Row], row: Row, folder: Path, display: Display) -> Iterator[None]:
+    """Keep the display up to date from a thread while the job runs in this one."""
+    finished = threading.Event()
+
+    def watch() -> None:
+        while not finished.wait(POLL_S):
+            row.progress = read_progress(folder)
+            display.show(rows)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, the first Ctrl-C or SIGTERM asks to stop and the second ends at once."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        stop("stopped by " + ("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@dataclass
+class _Worker:
+    """A running worker process."""
+
+    order: Order
+    row: Row
+    folder: Path
+    slot: int
+    process: subprocess.Popen[bytes]
+
+
+@dataclass
+class _Pool:
+    """The queue, the running workers and the free slots of a local sweep."""
+
+    store: Store
+    queue: list[tuple[Order, Row]]
+    free: list[int]
+    gpus: int
+    running: list[_Worker] = field(default_factory=list)
+    deaths: dict[str, int] = field(default_factory=dict)
+
+    def fill(self) -> None:
+        """Start jobs while there are free slots."""
+        while self.queue and self.free:
+            order, row = self.queue.pop(0)
+            self.running.append(self.start(order, row, self.free.pop(0)))
+
+    def start(self, order: Order, row: Row, slot: int) -> _Worker:
+        folder = order.write()
+        row.state = "running"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(packages.ROOT),
+            "PYTHONSAFEPATH": "1",
+            "OMP_NUM_THREADS": str(order.spec.resources.cpus),
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with this
+        }
+        if self.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = _visible_gpus(self.gpus)[slot]
+        with (folder / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "harness.worker", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then asks its workers to stop
+            )
+        return _Worker(order, row, folder, slot, process)
+
+    def reap(self) -> None:
+        """Take up what ended: a record, a stop, or a death. Raises OutputError when a worker could not write."""
+        for worker in list(self.running):
+            code = worker.process.poll()
+            worker.row.progress = read_progress(worker.folder) or worker.row.progress
+            if code is None:
+                continue
+            self.running.remove(worker)
+            self.free.append(worker.slot)
+            if code == WRONG:
+                worker.row.state = "stopped"
+                raise OutputError(_tail(worker.folder / "log.txt").splitlines()[-1])
+            if code == STOPPED:
+                worker.row.state = "stopped"
+            elif code == RECORDED and (record := self.store.read(worker.folder.name)):
+                worker.row.state, worker.row.outcome = record.status, outcome(record)
+            else:
+                self.died(worker, code)
+
+    def died(self, worker: _Worker, code: int) -> None:
+        """Queue a dead worker's job again, or give it a record when it died too often."""
+        deaths = self.deaths[worker.folder.name] = self.deaths.get(worker.folder.name, 0) + 1
+        if deaths < DEATHS_ALLOWED:
+            worker.row.state = "queued"
+            self.queue.insert(0, (worker.order, worker.row))
+            return
+        record = _obituary(worker, code, deaths)
+        self.store.write(record)
+        worker.row.state, worker.row.outcome = record.status, outcome(record)
+
+    def stop(self, wait_s: float = 60.0) -> None:
+        """Ask all workers to save and end; kill those that do not."""
+        self.queue.clear()
+        for worker in self.running:
+            worker.process.terminate()
+        deadline = time.monotonic() + wait_s
+        for worker in self.running:
+            try:
+                worker.process.wait(max(deadline - time.monotonic(), 0.1))
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                worker.process.kill()
+                worker.process.wait()
+
+
+def local(orders: Sequence[Order], store: Store, display: Display, slots: int, gpus: int) -> None:
+    """Run the jobs in up to `slots` worker processes. Raises Interrupted (all is resumable) and OutputError."""
+    rows = [Row(order.label) for order in orders]
+    pool = _Pool(store, list(zip(orders, rows, strict=True)), list(range(slots)), gpus)
+    asked = Control()
+    with _stopped_by_signals(asked.stop):
+        try:
+            while pool.queue or pool.running:
+                asked.check()
+                pool.fill()
+                time.sleep(POLL_S)
+                pool.reap()
+                display.show(rows)
+        finally:
+            pool.stop()
+
+
+def count_gpus() -> int:
+    """GPUs that torch sees."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def count_slots(orders: Sequence[Order], gpus: int) -> int:
+    """How many jobs run at once: one a GPU, else as many as fit the CPU's cores."""
+    threads = max((order.spec.resources.cpus for order in orders), default=1)
+    return gpus or max(1, len(os.sched_getaffinity(0)) // threads)
+
+
+def _visible_gpus(gpus: int) -> list[str]:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",") if visible else [str(index) for index in range(gpus)]
+
+
+def _obituary(worker: _Worker, code: int, deaths: int) -> Record:
+    """The record of a job whose process kept dying without one."""
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    hint = " (the kernel kills with SIGKILL when memory runs out)" if code == -signal.SIGKILL else ""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    elapsed_s = float(worker.row.progress.get("elapsed_s", 0.0))
+    nothing = dict.fromkeys(name for name in Measured.model_fields)
+    measured = nothing | {
+        "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": 1,
+        "device_hours": elapsed_s / 3600, "epoch_s": [], "attempts": deaths,
+    }  # fmt: skip
+    return Record(
+        id=worker.folder.name,
+        status="failed",
+        scale=worker.order.scale,
+        spec=worker.order.spec.content(),
+        classes=0,
+        cost=None,
+        epochs=[],
+        tests=[],
+        skipped=[],
+        weights_sha256=None,
+        notes=[],
+        measured=Measured(**measured),  # type: ignore[arg-type]
+        environment={},
+        started=now,
+        finished=now,
+        error=Problem(
+            type="Died",
+            message=f"the worker process died {deaths} times, last {how}{hint}",
+            traceback=_tail(worker.folder / "log.txt"),
+        ),
+    )
+
+
+def _tail(path: Path) -> str:
+    try:
+        text = path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
+    except OSError as error:
+        text = str(error)
+    return text or "the log is empty"
+
+

@@ -1,0 +1,184 @@
+"""A job as plain, frozen values, and the identity that names it.
+
+Everything in `JobSpec.identity()` can change a number, and nothing else is in it: resources, launcher, number of
+workers and log level are not. Two suites that need the same training therefore share its folder and its record.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from harness.data.datasets import revision
+from models.catalog import Options
+from models.registry import options_type
+
+IDENTITY_VERSION = 1
+"""Raised when the harness itself changes what the same specification measures; old records then no longer match."""
+
+Scale = Literal["demo", "paper"]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Value(BaseModel):
+    """A frozen value that refuses unknown keys and silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Data(Value):
+    """Which videos: a data set's name, the share of its training split, and the share of it that may be undecodable."""
+
+    name: str
+    fraction: Share = 1.0
+    max_undecodable: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
+class Clip(Value):
+    """What a model sees: `frames` sampled `stride` apart (at 30 fps), `size` pixels square, (x / 255 - mean) / std."""
+
+    frames: Positive = 8
+    stride: Positive = 32
+    size: Positive = 224
+    mean: float = 0.45
+    std: Annotated[float, Field(gt=0)] = 0.225
+
+
+class Recipe(Value):
+    """How a model is trained; `harness/recipes.py` holds the named ones.
+
+    `schedule`: `steps` multiplies the rate by `gamma` at each of `milestones` (epochs); `cosine` falls to zero; both
+    rise linearly over `warmup_epochs` first. `one_cycle` rises over `warmup_epochs` and falls linearly to zero.
+    `weight_decay_on`: every parameter, or only matrices (not biases, norms, or position embeddings and class tokens).
+    `jitter`: the short side of a training frame, drawn uniformly in multiples of the crop size.
+    """
+
+    name: str
+    optimizer: Literal["sgd", "adamw"]
+    learning_rate: Annotated[float, Field(gt=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay_on: Literal["all", "matrices"] = "all"
+    schedule: Literal["steps", "cosine", "one_cycle"]
+    milestones: tuple[Positive, ...] = ()
+    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    epochs: Positive
+    batch_size: Positive
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
+    jitter: tuple[float, float] = (1.0, 1.0)
+    flip: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        low, high = self.jitter
+        if not 1.0 <= low <= high:
+            raise ValueError(f"jitter is (low, high) with 1 <= low <= high, in multiples of the crop, not {self.jitter}")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs})")
+        if self.milestones and self.schedule != "steps":
+            raise ValueError(f"milestones belong to the schedule 'steps', not to '{self.schedule}'")
+        return self
+
+
+class Protocol(Value):
+    """How a trained model is tested: `clips` in time x `crops` in space, softmax averaged over these views.
+
+    One clip is the middle of the video; three crops are left, centre, right (or top, centre, bottom) of the short side.
+    `size` is the test crop; without it the training crop.
+    """
+
+    clips: Positive = 1
+    crops: Literal[1, 3] = 3
+    size: Positive | None = None
+
+    def at(self, size: int) -> "Protocol":
+        """The same protocol with its crop size filled in."""
+        return self if self.size else self.model_copy(update={"size": size})
+
+
+class Resources(Value):
+    """What a job may use. Never part of a training's identity.
+
+    `cpus`: threads of one job on a CPU. `micro_batch`: clips on the device at once; gradients are accumulated up to
+    the recipe's global batch. `loader_workers`: processes that decode ahead. `checkpoint_s`: seconds between
+    checkpoints inside an epoch (each epoch's end has one anyway).
+    """
+
+    nodes: Positive = 1
+    gpus_per_node: Annotated[int, Field(ge=0)] = 1
+    cpus: Positive = 1
+    micro_batch: Positive | None = None
+    loader_workers: Annotated[int, Field(ge=0)] = 0
+    checkpoint_s: Annotated[float, Field(gt=0)] = 300.0
+    timeout_min: Annotated[float, Field(gt=0)] | None = None
+
+
+Precision = Literal["float32", "bf16", "fp16"]
+V = TypeVar("V", bound=BaseModel)
+
+
+def from_data(kind: type[V], data: Any) -> V:
+    """`data` (what JSON or YAML holds) as a value of this kind; raises pydantic's ValidationError.
+
+    Read as JSON, where a list is a tuple and nothing else is converted: text is never taken for a number.
+    """
+    return kind.model_validate_json(json.dumps(data, default=str))
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One training, and the tests and measurements that hang on it."""
+
+    model: Options
+    data: Data
+    clip: Clip
+    recipe: Recipe
+    seed: int
+    precision: Precision
+    tests: tuple[Protocol, ...]
+    resources: Resources
+
+    def content(self) -> dict[str, Any]:
+        """All that can change a trained number, as plain data; what a record keeps as its `spec`."""
+        return {
+            "model": self.model.model_dump(mode="json"),
+            "data": self.data.model_dump(mode="json"),
+            "clip": self.clip.model_dump(mode="json"),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "seed": self.seed,
+            "precision": self.precision,
+        }
+
+    def identity(self) -> str:
+        """Twelve hexadecimal digits that name this training: its folder, its record, its row in every table."""
+        content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
+        content["recipe"].pop("name")  # a name changes no number
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data from which `from_plain` makes this job again, in another process or on another machine."""
+        tests = [test.model_dump(mode="json") for test in self.tests]
+        return {**self.content(), "tests": tests, "resources": self.resources.model_dump(mode="json")}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "JobSpec":
+        """The inverse of `plain`; raises pydantic's ValidationError where the data does not fit."""
+
+        return cls(
+            model=from_data(options_type(plain["model"]["name"]), plain["model"]),
+            data=from_data(Data, plain["data"]),
+            clip=from_data(Clip, plain["clip"]),
+            recipe=from_data(Recipe, plain["recipe"]),
+            seed=plain["seed"],
+            precision=plain["precision"],
+            tests=tuple(from_data(Protocol, test) for test in plain["tests"]),
+            resources=from_data(Resources, plain["resources"]),
+        )

@@ -1,0 +1,79 @@
+"""Where every job stands, from the files alone: its record, else its progress and whether a process holds its lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness import progress
+from harness.combination import Job
+from harness.files import read_progress
+from harness.locks import is_held
+from results.record import Record, RecordError
+from results.store import Store
+
+State = Literal["done", "failed", "oom", "timeout", "diverged", "running", "stopped", "not run", "untested", "damaged"]
+"""A record's status, or: running now, stopped with a checkpoint, never started, done but for a test, unreadable."""
+MISSING = ("stopped", "not run", "untested")
+"""States that `run` takes up by itself."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One job of a suite and where it stands."""
+
+    job: Job
+    state: State
+    record: Record | None = None
+    progress: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    """What is wrong with a damaged record."""
+
+    @property
+    def detail(self) -> str:
+        """One line on it: accuracies, the error, or how far it is."""
+        if self.record and self.record.error:
+            return self.record.error.message.splitlines()[0] if self.record.error.message else self.record.error.type
+        if self.record:
+            return ", ".join(f"top-1 {test.top1:.1%} ({test.clips} x {test.crops} views)" for test in self.record.tests)
+        if self.state == "running":
+            return progress.line(progress.Row(self.job.label, "running", self.progress))
+        if self.state == "stopped" and self.progress.get("epochs"):
+            return f"after {self.progress['epoch']} of {self.progress['epochs']} epochs"
+        return self.problem
+
+    def plain(self) -> dict[str, Any]:
+        """For `--json`."""
+        tests = [test.model_dump() for test in self.record.tests] if self.record else []
+        return {
+            "id": self.job.id,
+            "label": self.job.label,
+            "variant": dict(self.job.variant),
+            "state": self.state,
+            "detail": self.detail,
+            "tests": tests,
+            "device_hours": self.record.measured.device_hours if self.record else None,
+            "progress": self.progress,
+        }
+
+
+def of(jobs: Sequence[Job], store: Store) -> list[Standing]:
+    """Where these jobs stand now."""
+    return [_of(job, store) for job in jobs]
+
+
+def _of(job: Job, store: Store) -> Standing:
+    folder = store.job_folder(job.id)
+    now = read_progress(folder)
+    if is_held(folder / "lock"):
+        return Standing(job, "running", progress=now)
+    try:
+        record = store.read(job.id)
+    except RecordError as error:
+        return Standing(job, "damaged", problem=f"{error}; delete the file to run this job again")
+    if record is None:
+        return Standing(job, "stopped" if now else "not run", progress=now)
+    tested = {(test.clips, test.crops, test.size) for test in record.tests}
+    asked = {(test.clips, test.crops, test.size) for test in job.spec.tests}
+    if record.status == "done" and not asked <= tested:
+        return Standing(job, "untested", record, now)
+    return Standing(job, record.status, record, now)

@@ -1,0 +1,200 @@
+"""Training: one model, one recipe, from wherever the last checkpoint left it.
+
+Everything a step depends on is either a function of (seed, epoch, position) or in the checkpoint: weights, optimiser,
+gradient scaler, torch's random state, and the position with its running sums. A training that was killed at any moment
+and started again therefore ends bit-identical to one that never stopped, on the same hardware and number of threads.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.checkpoint import Checkpoints
+from harness.control import Control, TimeLimit
+from harness.data.clips import Batch, TrainClips, to_input
+from harness.errors import Interrupted
+from harness.optim import learning_rate, optimizer
+from harness.spec import JobSpec, Precision
+
+AUTOCAST = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Diverged(Exception):
+    """The loss is no longer a number."""
+
+
+class TooManyUndecodable(Exception):
+    """More of the training videos failed to decode than `data.max_undecodable` allows."""
+
+
+@dataclass
+class State:
+    """Where a training stands: position, the running sums of the epoch, and what the finished epochs measured."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    clips: int = 0
+    seconds: float = 0.0
+    wait_s: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """One row a finished epoch: epoch, loss, accuracy, learning_rate, clips."""
+    history_s: list[float] = field(default_factory=list)
+    history_wait_s: list[float] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Training videos that did not decode, with the reason."""
+
+
+Watch = Callable[[State], None]
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """Mixed precision as the job asks for it; does nothing for float32."""
+    dtype = AUTOCAST[precision]
+    return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
+
+
+class Training:
+    """One training in progress. `run` takes it to its end; `state` tells how far it is."""
+
+    def __init__(self, model: nn.Module, clips: TrainClips, spec: JobSpec, checkpoints: Checkpoints) -> None:
+        """`model` lies on the device it is to be trained on; its random initialisation is the caller's."""
+        self.model, self.clips, self.spec, self.checkpoints = model, clips, spec, checkpoints
+        self.device = next(model.parameters()).device
+        self.optimizer = optimizer(spec.recipe, model)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=spec.precision == "fp16")
+        self.state = State()
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> list[str]:
+        """Go on from the newest whole checkpoint, if there is one; returns notes on damaged ones."""
+        saved, notes = self.checkpoints.latest()
+        if saved is not None:
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.scaler.load_state_dict(saved["scaler"])
+            self.state = State(**saved["state"])
+            torch.set_rng_state(saved["random"])
+            if self.device.type == "cuda":
+                torch.cuda.set_rng_state(saved["random_cuda"], self.device)
+        return notes
+
+    def save(self) -> None:
+        """Write a checkpoint of everything that the next step depends on."""
+        saved = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "state": asdict(self.state),
+            "random": torch.get_rng_state(),
+        }
+        if self.device.type == "cuda":
+            saved["random_cuda"] = torch.cuda.get_rng_state(self.device)
+        self.checkpoints.save(saved, self.state.epoch * self.clips.batches_per_epoch + self.state.batch)
+        self.saved_at = time.monotonic()
+
+    def run(self, control: Control, watch: Watch) -> None:
+        """Train to the recipe's last epoch. `watch` is called after every step.
+
+        Raises Interrupted or TimeLimit (after saving), Diverged, TooManyUndecodable.
+        """
+        self.model.train()
+        while self.state.epoch < self.spec.recipe.epochs:
+            self._epoch(control, watch)
+            self.save()
+
+    def _epoch(self, control: Control, watch: Watch) -> None:
+        state = self.state
+        began = time.perf_counter()
+        for batch in self.clips.stream(state.epoch, state.batch, self.spec.resources.loader_workers):
+            waited = time.perf_counter() - began
+            self._note_skipped(batch)
+            if len(batch.labels):
+                self._step(batch)
+            state.batch += 1
+            now = time.perf_counter()
+            state.wait_s, state.seconds, began = state.wait_s + waited, state.seconds + now - began, now
+            if state.batch == self.clips.batches_per_epoch:
+                break
+            watch(state)
+            self._maybe_stop(control)
+        self._close_epoch()
+        watch(state)
+        self._maybe_stop(control)
+
+    def _step(self, batch: Batch) -> None:
+        """One update of the weights, gradients accumulated over parts of the batch that fit the device."""
+        state, recipe = self.state, self.spec.recipe
+        rate = learning_rate(recipe, state.epoch + state.batch / self.clips.batches_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        part = self.spec.resources.micro_batch or len(batch.labels)
+        loss = 0.0
+        for clips, labels in zip(batch.clips.split(part), batch.labels.split(part), strict=True):
+            loss += self._backward(clips.to(self.device), labels.to(self.device), len(batch.labels))
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} in epoch {state.epoch + 1}, step {state.batch + 1} (rate {rate:.3g})")
+        if recipe.clip_grad_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        state.loss_sum += loss * len(batch.labels)
+        state.clips += len(batch.labels)
+
+    def _backward(self, clips: Tensor, labels: Tensor, whole: int) -> float:
+        """Add the gradients of a part of a batch of `whole` clips; returns the part's share of the mean loss."""
+        clip, recipe = self.spec.clip, self.spec.recipe
+        with autocast(self.device, self.spec.precision):
+            logits = self.model(to_input(clips, clip.mean, clip.std))
+        summed = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
+        loss = summed / whole
+        self.scaler.scale(loss).backward()
+        self.state.correct += int((logits.argmax(dim=-1) == labels).sum())
+        return float(loss.detach())
+
+    def _note_skipped(self, batch: Batch) -> None:
+        self.state.skipped.update(batch.skipped)
+        count, allowed = len(self.state.skipped), self.spec.data.max_undecodable
+        if count > allowed * len(self.clips.videos):
+            name, reason = next(iter(self.state.skipped.items()))
+            raise TooManyUndecodable(
+                f"{count} of {len(self.clips.videos)} training videos did not decode, more than the share of {allowed:g} "
+                f"that data.max_undecodable allows; the first is {name}: {reason}"
+            )
+
+    def _close_epoch(self) -> None:
+        """Turn the epoch's running sums into a row of the history."""
+        state = self.state
+        clips = max(state.clips, 1)
+        rate = self.optimizer.param_groups[0]["lr"]
+        state.history.append(
+            {
+                "epoch": state.epoch + 1,
+                "loss": state.loss_sum / clips,
+                "accuracy": state.correct / clips,
+                "learning_rate": rate,
+                "clips": state.clips,
+            }
+        )
+        state.history_s.append(state.seconds)
+        state.history_wait_s.append(state.wait_s)
+        state.epoch, state.batch = state.epoch + 1, 0
+        state.loss_sum, state.correct, state.clips, state.seconds, state.wait_s = 0.0, 0, 0, 0.0, 0.0
+
+    def _maybe_stop(self, control: Control) -> None:
+        try:
+            control.check()
+        except (Interrupted, TimeLimit):
+            self.save()
+            raise
+        if time.monotonic() - self.saved_at > self.spec.resources.checkpoint_s:
+            self.save()

@@ -1,0 +1,51 @@
+"""The process that runs one job: `python -m harness.worker <job folder>`, whatever launched it.
+
+Exit codes: 0 the job has a record (also of a failure), 75 stopped on request with a checkpoint (EX_TEMPFAIL: start it
+again), 2 nothing can be written or the job is in use.
+"""
+
+import ctypes
+import signal
+import sys
+from pathlib import Path
+
+from harness import packages
+from harness.control import Control
+from harness.errors import HarnessError, Interrupted
+from harness.files import Order
+
+RECORDED, WRONG, STOPPED = 0, 2, 75
+PR_SET_PDEATHSIG = 1
+
+
+def main(folder: Path) -> int:
+    """Run the job in this folder to its record."""
+    packages.check()
+    from harness import job  # imports torch: after the guard, and after signals are set
+
+    order = Order.read(folder)
+    control = Control(order.spec.resources.timeout_min)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: control.stop("asked to stop by a signal"))
+    try:
+        record = job.run(order, control)
+    except Interrupted as stopped:
+        print(f"stopped: {stopped}", file=sys.stderr)
+        return STOPPED
+    except HarnessError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    if record.error:
+        print(record.error.traceback, file=sys.stderr)
+    return RECORDED
+
+
+def die_with_parent() -> None:
+    """On Linux, be asked to stop when the launching process dies, however it dies: no job is left behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,80 @@
+"""The architectures by name. Looking one up imports no torch; building one does."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from models.catalog import Options, TimeSformerOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class ModelError(ValueError):
+    """A model that cannot be built, loaded or fed as asked; the message is for the person who asked."""
+
+
+class UnknownModel(ModelError):
+    """A name that no architecture has."""
+
+
+class Entry(NamedTuple):
+    """One architecture: the type of its options, and `module:function` that builds it from them."""
+
+    options: type[Options]
+    builder: str
+
+
+_entries: dict[str, Entry] = {"timesformer": Entry(TimeSformerOptions, "models.timesformer:build")}
+
+
+def names() -> list[str]:
+    """The known architectures, in alphabetical order."""
+    return sorted(_entries)
+
+
+def register(name: str, options: type[Options], builder: str) -> None:
+    """Make an architecture known.
+
+    `builder` is `module:function`, imported when a model is first built; the function takes the options, the frames
+    and pixels of a clip and the number of classes, and gives a module `clip[b c t h w] -> logits[b k]`.
+    Raises ModelError where the name is taken by another architecture, or `builder` is not of that form.
+    """
+    entry = Entry(options, builder)
+    if _entries.get(name, entry) != entry:
+        raise ModelError(f"the model name {name!r} is taken by {_entries[name].builder}; register {builder} under another")
+    if builder.count(":") != 1:
+        raise ModelError(f"the builder of {name!r} is {builder!r}; it should be 'module:function'")
+    _entries[name] = entry
+
+
+def options_type(name: str) -> type[Options]:
+    """The type of an architecture's options; raises UnknownModel, naming those that exist."""
+    return _entry(name).options
+
+
+def build(options: Options, frames: int, size: int, classes: int) -> "nn.Module":
+    """A freshly initialised model for clips of `frames` x `size` x `size` pixels.
+
+    Raises ModelError where the architecture cannot take such clips, and UnknownModel.
+    """
+    entry = _entry(options.name)
+    check(options, frames, size)
+    module, function = entry.builder.split(":")
+    builder: Callable[[Options, int, int, int], nn.Module] = getattr(import_module(module), function)
+    return builder(options, frames, size, classes)
+
+
+def check(options: Options, frames: int, size: int) -> None:
+    """Raise ModelError with every reason why the model cannot take such clips."""
+    problems = options.problems(frames, size)
+    if problems:
+        raise ModelError("; ".join(f"{key}: {text}" for key, text in problems))
+
+
+def _entry(name: str) -> Entry:
+    if name not in _entries:
+        close = get_close_matches(name, _entries, n=len(_entries), cutoff=0.0)
+        raise UnknownModel(f"there is no model {name!r}; known: {', '.join(close)}")
+    return _entries[name]

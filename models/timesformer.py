@@ -1,0 +1,293 @@
+"""TimeSformer (Bertasius, Wang, Torresani, ICML 2021) with the five attention schemes of its Table 1.
+
+    b clips   c colours   t frames   h, w rows and columns of patches   p, q rows and columns of pixels in a patch
+    d width   n heads     e width of a head   g groups that attend apart   s tokens of a group   k classes
+    i, j, k (in groupings only) parts into which t, h, w are cut
+
+A scheme is data: the attention steps of a block, each a regrouping of the patch tokens `b t h w d`. The tokens of one
+group attend to one another and to nothing else. `space`, `joint` and `divided` are numerically the released
+implementation (facebookresearch/TimeSformer): same parameter names, same logits. What its authors did and the paper
+does not say:
+
+- The class token is left out of the temporal step. In the spatial step each frame gets a copy of it, and the outputs of
+  the copies are averaged.
+- Every step but the last ends in a further width x width layer that is zero at the start, so that a new model equals the
+  image model of its last step. Drop path acts before this layer, and on each group apart.
+- `space` runs the image model on each frame, and averages the class tokens of the frames before the last layer norm.
+- Embeddings of time are added to patches, not to the class token. At the start they are zero.
+- The head is one linear layer, not a hidden layer and a linear one.
+
+`sparse_local_global` and `axial` were never released. The paper says: first attention over the "neighboring
+F x H/2 x W/2 patches", then "over the entire clip using a stride of 2 patches" along all three axes; and attention
+"over time, width and height"; with "distinct query/key/value matrices for each attention step". It leaves open, and we
+chose:
+
+- Local neighbourhoods are the four quarters of the frame, through all frames, and not windows centred on the query:
+  so each patch has the same number of neighbours, and nothing is masked.
+- Strided neighbourhoods are the eight lattices of patches that are a multiple of 2 apart along each axis: a patch sees
+  those whose frame, row and column have its own parity. So each patch is its own neighbour in every step, and two
+  steps connect any two patches wherever each lattice meets each quarter (grids of 4 x 4 and more).
+- The class token takes part in the last step only (as in `divided`), by one copy in each group.
+- All steps but the last have the zero layer, as the parameters in Table 1 (121.4 and 156.8 M) require.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce, repeat
+from torch import Tensor, nn
+
+from models.catalog import SIZES, TimeSformerOptions
+from models.registry import ModelError, check
+
+
+@dataclass(frozen=True)
+class Step:
+    """One attention of a block."""
+
+    prefix: str
+    """Of the names of its parameters; the last step of a scheme has none, so that its names are the image model's."""
+    axes: str
+    """How the five axes of the patch tokens are read."""
+    groups: str
+    """How they are grouped: `group token d`."""
+    class_token: bool = False
+    """Whether each group also holds a copy of the class token."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Into how many parts t, h and w are cut, as i, j and k."""
+
+    def group(self, patches: Tensor) -> Tensor:
+        """`b t h w d` -> `g s d`."""
+        return rearrange(patches, f"{self.axes} -> {self.groups}", **self.parts)
+
+    def ungroup(self, tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
+        """`g s d` -> `b t h w d`, where `grid` is (t, h, w)."""
+        lengths = {axis: n // self.parts.get(part, 1) for axis, part, n in zip("thw", "ijk", grid, strict=True)}
+        return rearrange(tokens, f"{self.groups} -> {self.axes}", **lengths, **self.parts)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """The attention steps of every block, in order."""
+
+    steps: tuple[Step, ...]
+    clip: str = "b t h w d"
+    """What the blocks take for a clip: all of it, or each frame apart."""
+    time_embedding: bool = True
+
+
+TIME = Step("temporal_", "b t h w d", "(b h w) t d")
+SPACE = Step("", "b t h w d", "(b t) (h w) d", class_token=True)
+JOINT = Step("", "b t h w d", "b (t h w) d", class_token=True)
+LOCAL = Step("local_", "b t (j h) (k w) d", "(b j k) (t h w) d", parts={"j": 2, "k": 2})
+GLOBAL = Step("", "b (t i) (h j) (w k) d", "(b i j k) (t h w) d", class_token=True, parts={"i": 2, "j": 2, "k": 2})
+WIDTH = Step("width_", "b t h w d", "(b t h) w d")
+HEIGHT = Step("", "b t h w d", "(b t w) h d", class_token=True)
+
+SCHEMES = {
+    "space": Scheme((JOINT,), clip="(b t) 1 h w d", time_embedding=False),
+    "joint": Scheme((JOINT,)),
+    "divided": Scheme((TIME, SPACE)),
+    "sparse_local_global": Scheme((LOCAL, GLOBAL)),
+    "axial": Scheme((TIME, WIDTH, HEIGHT)),
+}
+
+EPS = 1e-6  # of all layer norms, as in the released ViT
+
+
+class Attention(nn.Module):
+    """Self-attention within each group: `g s d -> g s d`."""
+
+    def __init__(self, width: int, heads: int, fused: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attend = F.scaled_dot_product_attention if fused else explicit_attention
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        q, k, v = rearrange(self.qkv(tokens), "g s (three n e) -> three g n s e", three=3, n=self.heads)
+        return self.proj(rearrange(self.attend(q, k, v), "g n s e -> g s (n e)"))
+
+
+def explicit_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """What the fused kernel computes, as two products and a softmax: each `g n s e`."""
+    return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+
+
+class DropPath(nn.Module):
+    """In training, sets whole rows of the first axis to zero and scales up the rest (Huang et al. 2016, 1603.09382)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor) -> Tensor:
+        if self.rate == 0 or not self.training:
+            return branch
+        keep = 1 - self.rate
+        return branch * branch.new_empty(len(branch), 1, 1).bernoulli_(keep).div_(keep)
+
+
+class Mlp(nn.Module):
+    """`b s d -> b s d`, four times as wide inside."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(tokens)))
+
+
+class Block(nn.Module):
+    """The attention steps of a scheme, then an MLP, each on a residual branch."""
+
+    def __init__(self, steps: tuple[Step, ...], width: int, heads: int, drop_path: float, fused: bool) -> None:
+        super().__init__()
+        self.steps = steps
+        for step in steps:
+            self.add_module(f"{step.prefix}norm1", nn.LayerNorm(width, eps=EPS))
+            self.add_module(f"{step.prefix}attn", Attention(width, heads, fused))
+            self.add_module(f"{step.prefix}fc", nn.Identity() if step is steps[-1] else nn.Linear(width, width))
+        self.norm2 = nn.LayerNorm(width, eps=EPS)
+        self.mlp = Mlp(width)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, class_token: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """`b 1 d` and `b t h w d` -> the same."""
+        for step in self.steps:
+            class_token, patches = self.attend(step, class_token, patches)
+        tokens = torch.cat([class_token, patches.flatten(1, 3)], dim=1)
+        branch = self.drop_path(self.mlp(self.norm2(tokens)))
+        # The two streams stay apart and contiguous between steps: regrouping them by frame is then free.
+        of_class, of_patches = branch.split([1, tokens.shape[1] - 1], dim=1)
+        return class_token + of_class, patches + of_patches.unflatten(1, patches.shape[1:4])
+
+    def attend(self, step: Step, class_token: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """One attention step: `b 1 d` and `b t h w d` -> the same."""
+        tokens = step.group(patches)
+        grid = patches.shape[1], patches.shape[2], patches.shape[3]
+        if not step.class_token:
+            return class_token, patches + step.ungroup(self.branch(step, tokens), grid)
+        groups = len(tokens) // len(patches)
+        copies = repeat(class_token, "b 1 d -> (b g) 1 d", g=groups)
+        branch = self.branch(step, torch.cat([copies, tokens], dim=1))
+        of_class, of_patches = branch.split([1, tokens.shape[1]], dim=1)
+        class_token = class_token + reduce(of_class, "(b g) 1 d -> b 1 d", "mean", g=groups)
+        return class_token, patches + step.ungroup(of_patches, grid)
+
+    def branch(self, step: Step, tokens: Tensor) -> Tensor:
+        """What a step adds to its tokens: `g s d -> g s d`."""
+        norm, attention, last = (getattr(self, step.prefix + part) for part in ("norm1", "attn", "fc"))
+        branch: Tensor = last(self.drop_path(attention(norm(tokens))))
+        return branch
+
+
+class PatchEmbed(nn.Module):
+    """Linear embedding of square patches: `b c t (h p) (w q) -> b t h w d`."""
+
+    def __init__(self, width: int, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.proj = nn.Conv2d(3, width, patch, stride=patch)  # for its parameters: their shape and initialisation
+
+    def forward(self, clip: Tensor) -> Tensor:
+        pixels = rearrange(clip, "b c t (h p) (w q) -> b t h w (c p q)", p=self.patch, q=self.patch)
+        return F.linear(pixels, self.proj.weight.flatten(1), self.proj.bias)
+
+
+class TimeSformer(nn.Module):
+    """`clip[b c t h w] -> logits[b k]`, for `classes` classes.
+
+    `frames` and `size` (pixels) set the shapes of the embeddings of time and space. Clips of other lengths and sizes, also
+    oblong ones, are accepted: the embeddings are resized to them. Raises ModelError where the options cannot take them.
+    """
+
+    def __init__(self, options: TimeSformerOptions, frames: int, size: int, classes: int) -> None:
+        super().__init__()
+        check(options, frames, size)
+        width, depth, heads, patch = SIZES[options.size]
+        self.options = options
+        self.scheme = SCHEMES[options.attention]
+        self.patch_embed = PatchEmbed(width, patch)
+        self.cls_token = nn.Parameter(torch.empty(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.empty(1, 1 + (size // patch) ** 2, width))
+        self.time_embed = nn.Parameter(torch.empty(1, frames, width)) if self.scheme.time_embedding else None
+        rates = [options.drop_path * index / (depth - 1) for index in range(depth)]
+        self.blocks = nn.ModuleList(Block(self.scheme.steps, width, heads, rate, options.fused) for rate in rates)
+        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.head = nn.Linear(width, classes)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """As in the released code, or as small models from scratch need it: see `TimeSformerOptions.init`."""
+        scratch = self.options.init == "scratch"
+        weight_std = self.pos_embed.shape[-1] ** -0.5 if scratch else 0.02
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=weight_std)
+                nn.init.zeros_(module.bias)
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+        nn.init.trunc_normal_(self.pos_embed, std=0.5 if scratch else 0.02)
+        if self.time_embed is not None:
+            nn.init.normal_(self.time_embed, std=0.5 if scratch else 0.0)
+        for block in self.blocks:
+            for step in self.scheme.steps[:-1]:
+                if not scratch:
+                    nn.init.zeros_(block.get_submodule(f"{step.prefix}fc").weight)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        return self.head(self.features(clip))
+
+    def features(self, clip: Tensor) -> Tensor:
+        """`b c t h w -> b d`: what the head sees. Raises ModelError for a clip that the patches do not tile."""
+        self.check_clip(clip)
+        class_token, patches = self.embed(clip)
+        for block in self.blocks:
+            class_token, patches = block(class_token, patches)
+        return self.norm(reduce(class_token, "(b f) 1 d -> b d", "mean", b=len(clip)))
+
+    def embed(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """`b c t h w` -> class token `b 1 d` and patches `b t h w d`, each with its embeddings."""
+        patches = self.patch_embed(clip)
+        _, t, h, w, _ = patches.shape
+        of_class, of_space = self.pos_embed.split([1, self.pos_embed.shape[1] - 1], dim=1)
+        position = resize_space(of_space, h, w).unflatten(1, (1, h, w))
+        if self.time_embed is not None:
+            position = position + rearrange(resize_time(self.time_embed, t), "1 t d -> 1 t 1 1 d")
+        patches = rearrange(patches + position, f"b t h w d -> {self.scheme.clip}")
+        return (self.cls_token + of_class).expand(len(patches), -1, -1), patches
+
+    def check_clip(self, clip: Tensor) -> None:
+        """Raise ModelError for a clip that is no batch of colour clips or that the patches and windows do not tile."""
+        if clip.ndim != 5 or clip.shape[1] != 3:
+            raise ModelError(f"a clip has the axes b c t h w, with 3 colours c; this one has the shape {list(clip.shape)}")
+        frames, height, width = clip.shape[2:]
+        check(self.options, frames, height)
+        check(self.options, frames, width)
+
+
+def resize_space(embedding: Tensor, h: int, w: int) -> Tensor:
+    """The embedding of a square grid for an h x w grid, by nearest neighbour: `1 (side side) d -> 1 (h w) d`."""
+    side = math.isqrt(embedding.shape[1])
+    if (side, side) == (h, w):
+        return embedding
+    square = rearrange(embedding, "1 (h w) d -> 1 d h w", h=side)
+    return rearrange(F.interpolate(square, size=(h, w), mode="nearest"), "1 d h w -> 1 (h w) d")
+
+
+def resize_time(embedding: Tensor, t: int) -> Tensor:
+    """The time embedding for t frames, by nearest neighbour: `1 frames d -> 1 t d`."""
+    if embedding.shape[1] == t:
+        return embedding
+    return F.interpolate(embedding.mT, size=t, mode="nearest").mT
+
+
+def build(options: TimeSformerOptions, frames: int, size: int, classes: int) -> TimeSformer:
+    """A freshly initialised TimeSformer."""
+    return TimeSformer(options, frames, size, classes)

@@ -1,0 +1,106 @@
+"""What is shown and how: the one table of units, directions and formats behind every table, figure and page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, isfinite, log10
+from typing import Any, Final, Literal
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one kind of number is written; `digits` are decimals, None stands for three significant digits."""
+
+    unit: str
+    better: Literal["higher", "lower"] | None
+    digits: int | None
+    signed: bool = False
+
+    def text(self, value: float) -> str:
+        """The number without its unit, which stands in the heading."""
+        digits = max(0, 2 - floor(log10(abs(value)))) if self.digits is None and value else self.digits or 0
+        return f"{value:{'+' if self.signed else ''}.{digits}f}"
+
+
+METRICS: Final = {
+    "parameters": Metric("M", None, 1),
+    "tflops": Metric("TFLOPs", None, 2),
+    "top1": Metric("%", "higher", 1),
+    "difference": Metric("points", None, 1, signed=True),
+    "peak_memory": Metric("MiB", "lower", 0),
+    "clips_per_s": Metric("clips/s", "higher", None),
+    "device_minutes": Metric("min", "lower", 1),
+}
+
+Origin = Literal["paper", "counted", "measured"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of numbers: `key` in the DataFrame, `group` and `label` above it, and where its numbers come from.
+
+    `key.low`, `key.high` (95 % interval), `key.std` and `key.seeds` may stand beside it in the DataFrame.
+    """
+
+    key: str
+    metric: str
+    group: str
+    label: str
+    origin: Origin
+
+    @property
+    def title(self) -> str:
+        """The heading where there is room for one line only."""
+        return f"{self.group} ({self.label})" if self.label else self.group
+
+
+WORDS: Final = {"failed": "failed", "oom": "out of memory", "timeout": "timeout", "diverged": "diverged"}
+"""What stands where a job that did not end well owes a number; in the order in which the worst is told first."""
+NOT_RUN: Final = "not run"
+NOT_TESTED: Final = "not tested"
+NOT_COUNTED: Final = "not counted"
+NOT_MEASURED: Final = "not measured"
+
+
+def is_number(value: Any) -> bool:
+    """Whether a cell holds a number, not a word or nothing."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def cell_text(row: "pd.Series[Any]", column: Column) -> str:
+    """The number as it is read, or the word that stands in its place."""
+    value = row[column.key]
+    return METRICS[column.metric].text(value) if is_number(value) else str(value)
+
+
+def spread_text(row: "pd.Series[Any]", column: Column) -> str:
+    """What is known of the number's uncertainty: "94.3–98.9" (95 % interval), "±0.4, 3 seeds", or nothing."""
+    values = {name: row.get(f"{column.key}.{name}") for name in ("low", "high", "std", "seeds")}
+    text = METRICS[column.metric].text
+    if is_number(values["std"]):
+        return f"±{text(values['std'])}, {values['seeds']:.0f} seeds"
+    return f"{text(values['low'])}–{text(values['high'])}" if is_number(values["low"]) else ""
+
+
+def best_rows(table: pd.DataFrame, column: Column) -> set[Any]:
+    """Index labels of the rows that hold the best measured value, those that read the same included."""
+    metric = METRICS[column.metric]
+    if column.origin != "measured" or metric.better is None:
+        return set()
+    values = {index: value for index, value in table[column.key].items() if is_number(value)}
+    if len(values) < 2:
+        return set()
+    best = (max if metric.better == "higher" else min)(values.values())
+    return {index for index, value in values.items() if metric.text(value) == metric.text(best)}
+
+
+def groups(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """Neighbouring columns under one heading."""
+    grouped: list[tuple[str, list[Column]]] = []
+    for column in columns:
+        if grouped and grouped[-1][0] == column.group:
+            grouped[-1][1].append(column)
+        else:
+            grouped.append((column.group, [column]))
+    return grouped

@@ -1,0 +1,147 @@
+"""One DataFrame and its columns in, text out: terminal, CSV, Markdown, LaTeX."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from reports.metrics import Column, best_rows, cell_text, groups, is_number, spread_text
+from reports.table1 import Finding
+
+MARKS: Final = {"shown": "✓", "not shown": "✗", "not measured": "–"}
+_STYLES: Final = {"shown": "green", "not shown": "red", "not measured": "dim"}
+
+
+def terminal(
+    table: pd.DataFrame, columns: Sequence[Column], caption: str, findings: Sequence[Finding], width: int
+) -> RenderableType:
+    """For `rich.console.Console.print`: the table in as many blocks as `width` characters need, caption, findings."""
+    head = _cells("Scheme", "", table["scheme"].tolist())
+    blocks: list[list[tuple[Column, list[Text]]]] = [[]]
+    used = _breadth(head)
+    for column, cells in [(column, _column(table, column)) for column in columns]:
+        if blocks[-1] and used + _breadth(cells) > width:
+            blocks.append([])
+            used = _breadth(head)
+        blocks[-1].append((column, cells))
+        used += _breadth(cells)
+    tables = [_block(head, block) for block in blocks]
+    return Group(*tables, Text(caption, style="dim"), Text(), *(_judged(finding) for finding in findings))
+
+
+def csv(table: pd.DataFrame) -> str:
+    """For machines: every column of the DataFrame under its key, numbers unrounded, words where numbers are owed."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def markdown(table: pd.DataFrame, columns: Sequence[Column], caption: str) -> str:
+    """A GitHub table, its caption below; the best measured value of a column is bold."""
+    titles = ["Scheme", *(column.title for column in columns)]
+    lines = [titles, ["---", *("--:" for _ in columns)]]
+    lines += _body(table, columns, _escape_markdown, lambda text: f"**{text}**", lambda text: f" ({text})")
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + f"\n\n{_escape_markdown(caption)}\n"
+
+
+def latex(table: pd.DataFrame, columns: Sequence[Column], caption: str, label: str) -> str:
+    """A `table*` for the booktabs and graphicx packages; the best measured value of a column is bold."""
+    spans, rules, labels, at = ["Scheme"], [], [""], 2
+    for title, members in groups(columns):
+        spans.append(f"\\multicolumn{{{len(members)}}}{{c}}{{{_escape_latex(title)}}}")
+        rules.append(f"\\cmidrule(lr){{{at}-{at + len(members) - 1}}}")
+        labels += [_escape_latex(column.label) for column in members]
+        at += len(members)
+    rows = _body(table, columns, _escape_latex, lambda text: f"\\textbf{{{text}}}", _latex_spread)
+    lines = [
+        "\\begin{table*}",
+        "\\centering",
+        "\\resizebox{\\textwidth}{!}{%",
+        f"\\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        "\\toprule",
+        f"{' & '.join(spans)} \\\\",
+        " ".join(rules),
+        f"{' & '.join(labels)} \\\\",
+        "\\midrule",
+        *(f"{' & '.join(cells)} \\\\" for cells in rows),
+        "\\bottomrule",
+        "\\end{tabular}}",
+        f"\\caption{{{_escape_latex(caption)}}}",
+        f"\\label{{{label}}}",
+        "\\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _body(
+    table: pd.DataFrame,
+    columns: Sequence[Column],
+    escape: Callable[[str], str],
+    bold: Callable[[str], str],
+    spread: Callable[[str], str],
+) -> list[list[str]]:
+    best = {column.key: best_rows(table, column) for column in columns}
+    rows = []
+    for index, row in table.iterrows():
+        cells = [escape(str(row["scheme"]))]
+        for column in columns:
+            text = escape(cell_text(row, column))
+            around = escape(spread_text(row, column))
+            cells.append((bold(text) if index in best[column.key] else text) + (spread(around) if around else ""))
+        rows.append(cells)
+    return rows
+
+
+def _escape_markdown(text: str) -> str:
+    return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", text)
+
+
+def _escape_latex(text: str) -> str:
+    signs = {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
+    signs |= {"–": "--", "±": "$\\pm$", "×": "$\\times$", "−": "$-$"}
+    signs |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    return "".join(signs.get(character, character) for character in text)
+
+
+def _latex_spread(text: str) -> str:
+    return f" {{\\scriptsize {text}}}"
+
+
+def _column(table: pd.DataFrame, column: Column) -> list[Text]:
+    """The column's heading, then its cells, as the terminal shows them."""
+    best = best_rows(table, column)
+    values: list[Any] = []
+    for index, row in table.iterrows():
+        style = "bold" if index in best else "" if is_number(row[column.key]) else "yellow"
+        around = spread_text(row, column)
+        values.append(Text.assemble((cell_text(row, column), style), (f" {around}" if around else "", "dim")))
+    return _cells(column.group.replace(", ", "\n"), column.label.replace(", ", "\n"), values)
+
+
+def _cells(title: str, label: str, values: Sequence[Text | str]) -> list[Text]:
+    heading = Text.assemble((title, "bold"), (f"\n{label}" if label else "", "dim"))
+    return [heading, *(value if isinstance(value, Text) else Text(value) for value in values)]
+
+
+def _breadth(cells: Sequence[Text]) -> int:
+    """Characters that the column takes, with the two that part it from the next."""
+    return max(len(line) for cell in cells for line in cell.plain.split("\n")) + 2
+
+
+def _block(head: Sequence[Text], block: Sequence[tuple[Column, list[Text]]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(head[0], no_wrap=True)
+    for _, cells in block:
+        table.add_column(cells[0], justify="right", no_wrap=True)
+    for index in range(1, len(head)):
+        table.add_row(head[index], *(cells[index] for _, cells in block))
+    return table
+
+
+def _judged(finding: Finding) -> Text:
+    style = _STYLES[finding.verdict]
+    verdict = f"{MARKS[finding.verdict]} {finding.verdict}: "
+    return Text.assemble((verdict, style), finding.claim, (f" ({finding.evidence})", "dim"))

@@ -1,0 +1,1 @@
+"""What was measured and what was published: record schema, store, collection into pandas, statistics, literature."""

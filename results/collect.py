@@ -1,0 +1,91 @@
+"""Records and counted costs as tidy DataFrames: one row per measurement, one column per fact."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from results.record import Cost, Measured, Record, RecordError, Test
+from results.store import collector_paused
+
+COST_COLUMNS = ["model.name", "model.size", "model.attention", "frames", "size", "classes", *Cost.model_fields]
+"""What `costs` always has, also when nothing was counted yet; other keys of a model follow them."""
+
+_RECORD_COLUMNS = ["id", "status", "scale", "classes", "started", "finished", "weights_sha256"]
+_SPEC_COLUMNS = ["model.name", "model.attention", "data.name", "seed", "precision"]
+_TEST_FIELDS = ["clips", "crops", "size", "videos", "answered"]
+_MEASURED_FIELDS = [name for name in Measured.model_fields if name != "epoch_s"]
+COLUMNS = [
+    *_RECORD_COLUMNS,
+    *_SPEC_COLUMNS,
+    *Cost.model_fields,
+    *("epochs", "train.loss", "train.accuracy", "skipped"),
+    *(f"test.{name}" for name in [*_TEST_FIELDS, "undecodable"]),
+    *("top1", "top5", "loss"),
+    *_MEASURED_FIELDS,
+    *("error.type", "error.message", "notes"),
+]
+"""What `frame` always has, also without records; other keys of a spec and `environment.` follow them."""
+
+
+@collector_paused()
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per (record, test); a record without tests has one row, its test values missing.
+
+    Nested keys are flattened with dots (`model.attention`, `clip.frames`, `environment.torch`). `skipped` and
+    `test.undecodable` count videos; `train.*` are the last epoch's; `notes` is joined by newlines.
+    """
+    rows = [row for record in records for row in _rows(record)]
+    columns = dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)])
+    return pd.DataFrame({column: [row.get(column) for row in rows] for column in columns})
+
+
+def costs(root: Path) -> pd.DataFrame:
+    """The counted costs under `<root>/costs`: one row per architecture, clip and class count (`COST_COLUMNS` first).
+
+    Raises RecordError naming a file that cannot be read: it may be deleted, the cost is then counted again.
+    """
+    rows = [_cost_row(path) for path in sorted((root / "costs").glob("*.json"))]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys([*COST_COLUMNS, *(key for row in rows for key in row)])))
+
+
+def _rows(record: Record) -> list[dict[str, Any]]:
+    row: dict[str, Any] = {name: getattr(record, name) for name in _RECORD_COLUMNS}
+    _flatten(record.spec, "", row)
+    if record.cost:
+        row |= record.cost.__dict__
+    if record.epochs:
+        last = record.epochs[-1]
+        row |= {"epochs": len(record.epochs), "train.loss": last.loss, "train.accuracy": last.accuracy}
+    row |= {name: getattr(record.measured, name) for name in _MEASURED_FIELDS}
+    row |= {"skipped": len(record.skipped), "notes": "\n".join(record.notes)}
+    row |= {f"environment.{key}": value for key, value in record.environment.items()}
+    if record.error:
+        row |= {"error.type": record.error.type, "error.message": record.error.message}
+    return [row | _test_row(test) for test in record.tests] or [row]
+
+
+def _test_row(test: Test) -> dict[str, Any]:
+    row = {f"test.{name}": getattr(test, name) for name in _TEST_FIELDS}
+    return row | {"test.undecodable": len(test.undecodable), "top1": test.top1, "top5": test.top5, "loss": test.loss}
+
+
+def _flatten(values: Mapping[str, Any], prefix: str, row: dict[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _flatten(value, f"{prefix}{key}.", row)
+        else:
+            row[prefix + key] = value
+
+
+def _cost_row(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        row = {name: stored[name] for name in ("frames", "size", "classes")}
+        row |= {f"model.{key}": value for key, value in stored["model"].items()}
+        return row | Cost.model_validate(stored["cost"]).model_dump()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"no key {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise RecordError(f"{path}: {problem}; delete the file, and the cost is counted again") from error

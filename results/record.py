@@ -1,0 +1,145 @@
+"""One job's record: the schema of `record.json`.
+
+A record is written once, when its job ends, and never edited. A job that failed has a record too: `status` says how it
+ended and `error` why. Accuracies are shares (0..1), times are seconds (`_s`) or hours (`_hours`), memory is bytes.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+SCHEMA_VERSION: Final = 1
+"""Raised when a field changes its meaning, is added or is removed; older harnesses refuse newer records by name."""
+
+Status = Literal["done", "failed", "oom", "timeout", "diverged"]
+Scale = Literal["demo", "paper"]
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class RecordError(ValueError):
+    """A record that cannot be used; the message names its file and what is wrong with it."""
+
+
+class _Part(BaseModel):
+    # A diverged loss is NaN or infinite, which plain JSON cannot hold: it is written as a string and read back.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Cost(_Part):
+    """What one view costs one model; norms and activations are not counted, attention products are."""
+
+    parameters: Count
+    multiply_adds: Count
+    attention_multiply_adds: Count
+    """Of the products q.k and a.v alone; part of `multiply_adds`."""
+
+
+class Epoch(_Part):
+    """Means over one epoch's training clips."""
+
+    epoch: Count
+    loss: float
+    accuracy: Share
+    learning_rate: float
+    clips: Count
+
+
+class Test(_Part):
+    """One test protocol on the validation videos; an undecodable video counts as unanswered, hence as wrong."""
+
+    __test__ = False  # pytest takes classes of this name for test cases
+
+    clips: Count
+    crops: Count
+    size: Count
+    videos: Count
+    answered: Count
+    top1: Share
+    top5: Share | None
+    """None with five classes or fewer, where it would always be 1."""
+    loss: float
+    undecodable: list[str]
+
+
+class Measured(_Part):
+    """Times and memory: all that differs between two runs of one job on one machine."""
+
+    wall_s: float
+    train_s: float
+    test_s: float
+    device: str
+    devices: Count
+    device_hours: float
+    clips_per_s: float | None
+    """In training, median over steps."""
+    data_wait_share: Share | None
+    peak_memory_bytes: Count | None
+    latency_s: float | None
+    """Of one clip alone, median."""
+    latency_spread_s: float | None
+    throughput_clips_per_s: float | None
+    throughput_batch: Count | None
+    epoch_s: list[float]
+    attempts: Count
+
+
+class Problem(_Part):
+    """Why a job did not end well."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class Record(_Part):
+    """What one job measured."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    status: Status
+    scale: Scale
+    spec: dict[str, Any]
+    """What the id names: model, data, clip, recipe, seed, precision."""
+    classes: Count
+    cost: Cost | None
+    epochs: list[Epoch]
+    tests: list[Test]
+    skipped: list[str]
+    """Training videos that did not decode."""
+    weights_sha256: str | None
+    notes: list[str]
+    measured: Measured
+    environment: dict[str, str | int | bool | None]
+    started: str
+    finished: str
+    error: Problem | None
+
+    @field_validator("schema_version")
+    @classmethod
+    def _known_version(cls, version: int) -> int:
+        if version != SCHEMA_VERSION:
+            age = "a newer" if version > SCHEMA_VERSION else "an older"
+            remedy = "update the harness" if version > SCHEMA_VERSION else "run its job again"
+            raise ValueError(f"written by {age} harness (this one reads version {SCHEMA_VERSION}): {remedy}")
+        return version
+
+
+def parse(text: bytes | str, source: str) -> Record:
+    """The record in a JSON text; `source` names the text in the RecordError that a damaged one raises."""
+    try:
+        return Record.model_validate_json(text)
+    except ValidationError as error:
+        raise RecordError(f"{source}: {_problem(error)}") from error
+
+
+def _problem(error: ValidationError) -> str:
+    """The most telling problem in one line: a wrong version explains every other mistake."""
+    problems = error.errors(include_url=False, include_context=False)
+    first = next((p for p in problems if p["loc"] == ("schema_version",)), problems[0])
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    value = f" {first['input']!r}" if isinstance(first["input"], int | float | str) and where else ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 and first is problems[0] else ""
+    return f"{where}{value[:80]}: {message}{more}" if where else f"{message}{more}"
