@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,7 +34,18 @@ from results.store import Store
 DONE, SOME_FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 FAILURES = ("failed", "oom", "timeout", "diverged")
 Launcher = Literal["inline", "local"]
-Retry = Literal["failed", "oom", "timeout", "diverged", "all"]
+
+
+class Retry(StrEnum):
+    """How jobs ended that should run again."""
+
+    failed = "failed"
+    oom = "oom"
+    timeout = "timeout"
+    diverged = "diverged"
+    all = "all"
+
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -123,7 +135,7 @@ def _check_writable(root: Path) -> None:
 
 def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
     """Jobs that are missing or to be retried; the record of the latter is set aside, its checkpoint is not."""
-    states = {*standing.MISSING, *retry, *(FAILURES if "all" in retry else ())}
+    states = {*standing.MISSING, *retry, *(FAILURES if Retry.all in retry else ())}
     return [each.job for each in standings if each.state in states]
 
 
@@ -269,11 +281,27 @@ def report(
 
 
 def _render(suite: Suite, store: Store) -> list[str]:
-    """Write and show the suite's reports; returns what is wrong with its records."""
+    """Write and show the suite's report; returns what is wrong with its records."""
+    from reports import page, render, table1
+    from results import collect, literature
+
     standings = standing.of(suite.jobs, store)
-    records = [each.record for each in standings if each.record]
     problems = [each.problem for each in standings if each.problem]
-    return problems if not suite.reports and not records else problems
+    records = collect.frame([each.record for each in standings if each.record])
+    if "table1" not in suite.reports:
+        return problems
+    for job in load(suite.path, "paper").jobs if suite.scale == "demo" else suite.jobs:
+        _job_cost(job, store, DATASETS)
+    costs, published = collect.costs(store.root), literature.published("table1")
+    info = page.SuiteInfo(suite.title, suite.question, suite.name)
+    folder = store.reports / (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
+    page.write_report(folder, info, records, costs, published, suite.scale, problems)
+    table = table1.table(records, costs, published, suite.scale)
+    findings = table1.findings(table, suite.scale)
+    columns = table1.columns(suite.scale)
+    out.print(render.terminal(table, columns, table1.caption(suite.scale), findings, out.width))
+    out.print(f"Report: {folder / 'index.html'}")
+    return problems
 
 
 @app.command(epilog="Example: python -m harness profile timesformer --set model.attention=joint --set clip.size=448")
@@ -285,7 +313,31 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Count one model's parameters and multiply-adds, and time it if asked."""
-    print(model, sets, classes, measure, as_json)
+    from harness import measure as measuring
+    from harness import single
+
+    job = single.job(model, sets)
+    clip = job.clip
+    counted = cost.count(job.model, clip.frames, clip.size, classes)
+    views = max(test.clips * test.crops for test in job.tests)
+    facts: dict[str, Any] = {
+        "model": job.model.model_dump(mode="json"),
+        "frames": clip.frames,
+        "size": clip.size,
+        "classes": classes,
+        **counted.model_dump(),
+        "views": views,
+        "tflops": counted.multiply_adds * views / 1e12,
+    }
+    if measure:
+        facts |= measuring.profile(job, classes)
+    if as_json:
+        print(json.dumps(facts, indent=1))
+        return
+    table = _table("", "")
+    for key, value in facts.items():
+        table.add_row(key, f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value))
+    out.print(table)
 
 
 def _table(*headings: str) -> Table:
@@ -298,5 +350,3 @@ def _table(*headings: str) -> Table:
 def _state(state: str) -> Text:
     return Text(state, style=STYLES.get(state, ""))
 
-
-_ = Any

@@ -57,10 +57,10 @@ class _Check:
         self.mistakes.append(Mistake(setting.file, setting.line, key, problem))
 
     def origin(self, key: str) -> Setting:
-        """The setting of this key, of what it is part of, of a part of it, or of its neighbours; else `base`."""
-        around = [name for name in self.point if key.startswith(f"{name}.")]
+        """The setting of this key, of its last written part, of what it is part of, or of its neighbours; else `base`."""
         inside = [name for name in self.point if name == key or name.startswith(f"{key}.")]
-        for name in [*inside, *around]:
+        around = [name for name in self.point if key.startswith(f"{name}.")]
+        for name in [*reversed(inside), *around]:
             return self.point[name]
         parent = key.rpartition(".")[0]
         return self.origin(parent) if parent else Setting(None, self.doc.file, self.doc.line(("base",)))

@@ -55,7 +55,7 @@ def cost_key(options: Options, frames: int, size: int, classes: int) -> str:
 
 
 def stored_cost(root: Path, options: Options, frames: int, size: int, classes: int) -> Cost:
-    """The cost kept under `root`, or a fresh count, which is then kept. Raises ModelError, and OSError when it cannot."""
+    """The cost kept under `root`, or a fresh count, which is then kept. Raises ModelError, and OSError."""
     cost = known_cost(root, options, frames, size, classes)
     if cost is None:
         cost = count(options, frames, size, classes)

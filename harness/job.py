@@ -192,14 +192,7 @@ class _Attempt:
     def profile(self, model: nn.Module) -> None:
         self.progress.tell("profiling", at_once=True)
         batch = self.spec.resources.micro_batch or self.spec.recipe.batch_size
-        latency, spread = measure.median_and_spread(measure.forward_times(model, self.spec, 1))
-        whole, _ = measure.median_and_spread(measure.forward_times(model, self.spec, batch))
-        self.measured |= {
-            "latency_s": latency,
-            "latency_spread_s": spread,
-            "throughput_clips_per_s": batch / whole,
-            "throughput_batch": batch,
-        }
+        self.measured |= measure.speed(model, self.spec, batch)
 
     def finish(self, status: Status, previous: Record | None, error: Exception | None = None) -> Record:
         """The record of what is known now."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from harness.spec import JobSpec
 from harness.train import autocast
+from models.registry import build
 
 WARM_UP = 3
 REPEATS = 15
@@ -129,3 +130,24 @@ def _git() -> tuple[str | None, bool | None]:
     except (OSError, subprocess.SubprocessError):
         return None, None
     return commit, bool(changes.strip())
+
+
+def profile(spec: JobSpec, classes: int) -> dict[str, str | int | float]:
+    """Latency, throughput and memory of a fresh model on this machine's device; raises ModelError."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    memory = PeakMemory(device)
+    model = build(spec.model, spec.clip.frames, spec.clip.size, classes).to(device)
+    batch = spec.resources.micro_batch or spec.recipe.batch_size
+    return {"device": device_name(device), **speed(model, spec, batch), "inference_memory_bytes": memory.bytes() or 0}
+
+
+def speed(model: nn.Module, spec: JobSpec, batch: int) -> dict[str, float]:
+    """Latency of one clip (median and distance of quartiles) and throughput of `batch` clips, in evaluation mode."""
+    latency, spread = median_and_spread(forward_times(model, spec, 1))
+    whole, _ = median_and_spread(forward_times(model, spec, batch))
+    return {
+        "latency_s": latency,
+        "latency_spread_s": spread,
+        "throughput_clips_per_s": batch / whole,
+        "throughput_batch": batch,
+    }

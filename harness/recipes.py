@@ -31,7 +31,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "weight_decay": 0.05,
         "weight_decay_on": "matrices",
         "schedule": "one_cycle",
-        "warmup_epochs": 1,
+        "warmup_epochs": 0.5,
         "epochs": 9,
         "batch_size": 16,
         "clip_grad_norm": 1.0,

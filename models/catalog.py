@@ -1,7 +1,6 @@
 """What each architecture accepts, so that a suite is checked and planned without torch."""
 
 from difflib import get_close_matches
-from pathlib import PurePath
 from typing import ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +19,7 @@ class Options(BaseModel):
 
     name: str
 
-    def problems(self, frames: int, size: int) -> list[Problem]:
+    def problems(self, frames: int, size: int) -> list[Problem]:  # noqa: ARG002 (for subclasses to read)
         """Why this model cannot take clips of `frames` frames of `size` x `size` pixels; empty if it can."""
         return []
 
@@ -63,25 +62,21 @@ class TimeSformerOptions(Options):
     """Chance that a sample skips a residual branch in the last block; falls linearly to 0 in the first."""
     init: Literal["released", "scratch"] = "released"
     """How training starts without weights. `released`: as the released code, so that a new model is the image model of
-    its last step. `scratch`: matrices at 1 / sqrt(width), last layers of steps too, embeddings of space and time at 0.5,
-    with which small models find motion within a few epochs (docs/demo_scale.md has the figures)."""
+    its last step. `scratch`: matrices at 1 / sqrt(width), last layers of steps too, embeddings of space and time at
+    0.5, with which small models find motion within a few epochs (docs/demo_scale.md has the figures)."""
     fused: bool = True
     """One fused kernel for attention, or explicit products: the same numbers up to rounding."""
     weights: str | None = None
     """Where training starts: `imagenet21k`, `imagenet1k`, the path of a checkpoint, or none: from scratch."""
 
     def problems(self, frames: int, size: int) -> list[Problem]:
-        """Why this model cannot take such clips: patches that do not tile them, windows that do not, no such weights."""
-        return [
-            *self._frame_problems(frames),
-            *self._size_problems(size),
-            *self._weights_problems(),
-        ]
+        """Patches or windows that do not tile such clips, and weights that do not exist."""
+        return self._frame_problems(frames) + self._size_problems(size) + self._weights_problems()
 
     def _frame_problems(self, frames: int) -> list[Problem]:
         if self.attention == "sparse_local_global" and (frames < 2 or frames % 2):
-            near = _nearest(frames, 2)
-            return [("clip.frames", f"sparse_local_global needs an even number of frames, not {frames}; nearest: {near}")]
+            odd = f"sparse_local_global needs an even number of frames, not {frames}"
+            return [("clip.frames", f"{odd}; nearest: {_nearest(frames, 2)}")]
         return [] if frames >= 1 else [("clip.frames", f"{frames} is too few; at least 1")]
 
     def _size_problems(self, size: int) -> list[Problem]:
@@ -106,13 +101,13 @@ class TimeSformerOptions(Options):
             return [("model.weights", f"{self.weights!r} is neither one of {known} nor the path of a checkpoint{hint}")]
         sizes = IMAGE_WEIGHTS[self.weights]
         if self.size not in sizes:
-            return [("model.weights", f"no {self.weights} weights of size {self.size} exist; sizes: {', '.join(sizes)}")]
+            have = ", ".join(sizes)
+            return [("model.weights", f"there are no {self.weights} weights of size {self.size}; sizes: {have}")]
         return []
 
 
 def _is_path(weights: str) -> bool:
-    path = PurePath(weights)
-    return len(path.parts) > 1 or path.suffix in CHECKPOINT_SUFFIXES
+    return "/" in weights or weights.endswith(CHECKPOINT_SUFFIXES)
 
 
 def _nearest(value: int, step: int) -> str:

@@ -15,7 +15,7 @@ class ModelError(ValueError):
     """A model that cannot be built, loaded or fed as asked; the message is for the person who asked."""
 
 
-class UnknownModel(ModelError):
+class UnknownModel(ModelError):  # noqa: N818 (reads as what it is)
     """A name that no architecture has."""
 
 
@@ -43,7 +43,7 @@ def register(name: str, options: type[Options], builder: str) -> None:
     """
     entry = Entry(options, builder)
     if _entries.get(name, entry) != entry:
-        raise ModelError(f"the model name {name!r} is taken by {_entries[name].builder}; register {builder} under another")
+        raise ModelError(f"the model name {name!r} is taken by {_entries[name].builder}; choose another for {builder}")
     if builder.count(":") != 1:
         raise ModelError(f"the builder of {name!r} is {builder!r}; it should be 'module:function'")
     _entries[name] = entry

@@ -11,10 +11,10 @@ does not say:
 
 - The class token is left out of the temporal step. In the spatial step each frame gets a copy of it, and the outputs of
   the copies are averaged.
-- Every step but the last ends in a further width x width layer that is zero at the start, so that a new model equals the
-  image model of its last step. Drop path acts before this layer, and on each group apart.
+- Every step but the last ends in a further width x width layer that is zero at the start (not with `init: scratch`), so
+  that a new model equals the image model of its last step. Drop path acts before this layer, and on each group apart.
 - `space` runs the image model on each frame, and averages the class tokens of the frames before the last layer norm.
-- Embeddings of time are added to patches, not to the class token. At the start they are zero.
+- Embeddings of time are added to patches, not to the class token. They too are zero at the start.
 - The head is one linear layer, not a hidden layer and a linear one.
 
 `sparse_local_global` and `axial` were never released. The paper says: first attention over the "neighboring
@@ -99,7 +99,7 @@ EPS = 1e-6  # of all layer norms, as in the released ViT
 
 
 class Attention(nn.Module):
-    """Self-attention within each group: `g s d -> g s d`."""
+    """Self-attention of several heads, within each group."""
 
     def __init__(self, width: int, heads: int, fused: bool) -> None:
         super().__init__()
@@ -109,13 +109,16 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """`g s d -> g s d`."""
         q, k, v = rearrange(self.qkv(tokens), "g s (three n e) -> three g n s e", three=3, n=self.heads)
-        return self.proj(rearrange(self.attend(q, k, v), "g n s e -> g s (n e)"))
+        mixed: Tensor = self.proj(rearrange(self.attend(q, k, v), "g n s e -> g s (n e)"))
+        return mixed
 
 
 def explicit_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """What the fused kernel computes, as two products and a softmax: each `g n s e`."""
-    return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+    scale: float = q.shape[-1] ** -0.5
+    return (q * scale @ k.transpose(-2, -1)).softmax(dim=-1) @ v
 
 
 class DropPath(nn.Module):
@@ -126,6 +129,7 @@ class DropPath(nn.Module):
         self.rate = rate
 
     def forward(self, branch: Tensor) -> Tensor:
+        """`g s d -> g s d`."""
         if self.rate == 0 or not self.training:
             return branch
         keep = 1 - self.rate
@@ -133,7 +137,7 @@ class DropPath(nn.Module):
 
 
 class Mlp(nn.Module):
-    """`b s d -> b s d`, four times as wide inside."""
+    """Two layers, four times as wide between them, with the exact GELU."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -141,7 +145,9 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
+        """`b s d -> b s d`."""
+        mixed: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        return mixed
 
 
 class Block(nn.Module):
@@ -164,9 +170,9 @@ class Block(nn.Module):
             class_token, patches = self.attend(step, class_token, patches)
         tokens = torch.cat([class_token, patches.flatten(1, 3)], dim=1)
         branch = self.drop_path(self.mlp(self.norm2(tokens)))
-        # The two streams stay apart and contiguous between steps: regrouping them by frame is then free.
-        of_class, of_patches = branch.split([1, tokens.shape[1] - 1], dim=1)
-        return class_token + of_class, patches + of_patches.unflatten(1, patches.shape[1:4])
+        # Between steps the class token is kept apart, so that patches stay contiguous: grouping them by frame is free.
+        of_class, of_patches = torch.split(branch, [1, tokens.shape[1] - 1], dim=1)
+        return class_token + of_class, patches + of_patches.reshape(patches.shape)
 
     def attend(self, step: Step, class_token: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
         """One attention step: `b 1 d` and `b t h w d` -> the same."""
@@ -177,7 +183,7 @@ class Block(nn.Module):
         groups = len(tokens) // len(patches)
         copies = repeat(class_token, "b 1 d -> (b g) 1 d", g=groups)
         branch = self.branch(step, torch.cat([copies, tokens], dim=1))
-        of_class, of_patches = branch.split([1, tokens.shape[1]], dim=1)
+        of_class, of_patches = torch.split(branch, [1, tokens.shape[1]], dim=1)
         class_token = class_token + reduce(of_class, "(b g) 1 d -> b 1 d", "mean", g=groups)
         return class_token, patches + step.ungroup(of_patches, grid)
 
@@ -189,7 +195,7 @@ class Block(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Linear embedding of square patches: `b c t (h p) (w q) -> b t h w d`."""
+    """Linear embedding of square patches."""
 
     def __init__(self, width: int, patch: int) -> None:
         super().__init__()
@@ -197,15 +203,17 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, patch, stride=patch)  # for its parameters: their shape and initialisation
 
     def forward(self, clip: Tensor) -> Tensor:
+        """`b c t (h p) (w q) -> b t h w d`."""
         pixels = rearrange(clip, "b c t (h p) (w q) -> b t h w (c p q)", p=self.patch, q=self.patch)
         return F.linear(pixels, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class TimeSformer(nn.Module):
-    """`clip[b c t h w] -> logits[b k]`, for `classes` classes.
+    """The model for `classes` classes.
 
-    `frames` and `size` (pixels) set the shapes of the embeddings of time and space. Clips of other lengths and sizes, also
-    oblong ones, are accepted: the embeddings are resized to them. Raises ModelError where the options cannot take them.
+    `frames` and `size` (pixels) set the shapes of the embeddings of time and space. Clips of other lengths and sizes,
+    also oblong ones, are accepted: the embeddings are resized to them. Raises ModelError where the options cannot take
+    such clips.
     """
 
     def __init__(self, options: TimeSformerOptions, frames: int, size: int, classes: int) -> None:
@@ -236,13 +244,14 @@ class TimeSformer(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.5 if scratch else 0.02)
         if self.time_embed is not None:
             nn.init.normal_(self.time_embed, std=0.5 if scratch else 0.0)
-        for block in self.blocks:
-            for step in self.scheme.steps[:-1]:
-                if not scratch:
-                    nn.init.zeros_(block.get_submodule(f"{step.prefix}fc").weight)
+        for name, parameter in self.blocks.named_parameters():
+            if name.endswith("_fc.weight") and not scratch:
+                nn.init.zeros_(parameter)
 
     def forward(self, clip: Tensor) -> Tensor:
-        return self.head(self.features(clip))
+        """`b c t h w -> b k`, logits. Raises ModelError for a clip that the patches do not tile."""
+        logits: Tensor = self.head(self.features(clip))
+        return logits
 
     def features(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b d`: what the head sees. Raises ModelError for a clip that the patches do not tile."""
@@ -250,14 +259,15 @@ class TimeSformer(nn.Module):
         class_token, patches = self.embed(clip)
         for block in self.blocks:
             class_token, patches = block(class_token, patches)
-        return self.norm(reduce(class_token, "(b f) 1 d -> b d", "mean", b=len(clip)))
+        features: Tensor = self.norm(reduce(class_token, "(b t) 1 d -> b d", "mean", b=len(clip)))
+        return features
 
     def embed(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         """`b c t h w` -> class token `b 1 d` and patches `b t h w d`, each with its embeddings."""
         patches = self.patch_embed(clip)
         _, t, h, w, _ = patches.shape
-        of_class, of_space = self.pos_embed.split([1, self.pos_embed.shape[1] - 1], dim=1)
-        position = resize_space(of_space, h, w).unflatten(1, (1, h, w))
+        of_class, of_space = torch.split(self.pos_embed, [1, self.pos_embed.shape[1] - 1], dim=1)
+        position = rearrange(resize_space(of_space, h, w), "1 (h w) d -> 1 1 h w d", h=h)
         if self.time_embed is not None:
             position = position + rearrange(resize_time(self.time_embed, t), "1 t d -> 1 t 1 1 d")
         patches = rearrange(patches + position, f"b t h w d -> {self.scheme.clip}")
@@ -266,7 +276,9 @@ class TimeSformer(nn.Module):
     def check_clip(self, clip: Tensor) -> None:
         """Raise ModelError for a clip that is no batch of colour clips or that the patches and windows do not tile."""
         if clip.ndim != 5 or clip.shape[1] != 3:
-            raise ModelError(f"a clip has the axes b c t h w, with 3 colours c; this one has the shape {list(clip.shape)}")
+            raise ModelError(
+                f"a clip has the axes b c t h w, with c = 3 colours; this one has the shape {list(clip.shape)}"
+            )
         frames, height, width = clip.shape[2:]
         check(self.options, frames, height)
         check(self.options, frames, width)

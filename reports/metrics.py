@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import pandas as pd
 
@@ -63,7 +63,7 @@ NOT_COUNTED: Final = "not counted"
 NOT_MEASURED: Final = "not measured"
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a cell holds a number, not a word or nothing."""
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
@@ -76,11 +76,11 @@ def cell_text(row: "pd.Series[Any]", column: Column) -> str:
 
 def spread_text(row: "pd.Series[Any]", column: Column) -> str:
     """What is known of the number's uncertainty: "94.3–98.9" (95 % interval), "±0.4, 3 seeds", or nothing."""
-    values = {name: row.get(f"{column.key}.{name}") for name in ("low", "high", "std", "seeds")}
+    low, high, std, seeds = (row.get(f"{column.key}.{name}") for name in ("low", "high", "std", "seeds"))
     text = METRICS[column.metric].text
-    if is_number(values["std"]):
-        return f"±{text(values['std'])}, {values['seeds']:.0f} seeds"
-    return f"{text(values['low'])}–{text(values['high'])}" if is_number(values["low"]) else ""
+    if is_number(std) and is_number(seeds):
+        return f"±{text(std)}, {seeds:.0f} seeds"
+    return f"{text(low)}–{text(high)}" if is_number(low) and is_number(high) else ""
 
 
 def best_rows(table: pd.DataFrame, column: Column) -> set[Any]:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from textwrap import fill
+from typing import Final
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -31,7 +32,8 @@ def terminal(
         blocks[-1].append((column, cells))
         used += _breadth(cells)
     tables = [_block(head, block) for block in blocks]
-    return Group(*tables, Text(caption, style="dim"), Text(), *(_judged(finding) for finding in findings))
+    spaced = [part for table in tables for part in (table, Text())]
+    return Group(*spaced, Text(caption, style="dim"), Text(), *(_judged(finding) for finding in findings))
 
 
 def csv(table: pd.DataFrame) -> str:
@@ -113,12 +115,14 @@ def _latex_spread(text: str) -> str:
 def _column(table: pd.DataFrame, column: Column) -> list[Text]:
     """The column's heading, then its cells, as the terminal shows them."""
     best = best_rows(table, column)
-    values: list[Any] = []
+    values: list[Text] = []
     for index, row in table.iterrows():
         style = "bold" if index in best else "" if is_number(row[column.key]) else "yellow"
         around = spread_text(row, column)
         values.append(Text.assemble((cell_text(row, column), style), (f" {around}" if around else "", "dim")))
-    return _cells(column.group.replace(", ", "\n"), column.label.replace(", ", "\n"), values)
+    room = max(8, *(len(value.plain) for value in values))
+    title, label = (fill(text, room, break_long_words=False) for text in (column.group, column.label))
+    return _cells(title, label, values)
 
 
 def _cells(title: str, label: str, values: Sequence[Text | str]) -> list[Text]:
@@ -132,7 +136,7 @@ def _breadth(cells: Sequence[Text]) -> int:
 
 
 def _block(head: Sequence[Text], block: Sequence[tuple[Column, list[Text]]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(head[0], no_wrap=True)
     for _, cells in block:
         table.add_column(cells[0], justify="right", no_wrap=True)

@@ -58,8 +58,8 @@ def caption(scale: str) -> str:
     first, second = (TITLES[dataset] for dataset in DATASETS[scale])
     if scale == "demo":
         measured = (
-            f"{first} and {second.lower()}: top-1 accuracy in percent at demo scale (a small model, embedded clips, this"
-            " machine); not comparable with the paper's K400 and SSv2 beside them"
+            f"{first} and {second.lower()}: top-1 accuracy in percent at demo scale (a small model, embedded clips,"
+            " this machine); not comparable with the paper's K400 and SSv2 beside them"
         )
     else:
         measured = f"{first} and {second}: top-1 accuracy in percent, published and measured"
@@ -88,7 +88,9 @@ def table(records: pd.DataFrame, costs: pd.DataFrame, published: pd.DataFrame, s
             row |= _accuracy(runs, name)
             row |= _difference(row, name)
         rows.append(row | _expense(list(sets.values())))
-    return pd.DataFrame(rows).astype({column.key: object for column in columns(scale)})
+    keys = [column.key for column in columns(scale)]
+    order = ["attention", "scheme", "scale", *(part for key in keys for part in rows[0] if part.split(".")[0] == key)]
+    return pd.DataFrame(rows, columns=order).astype(dict.fromkeys(keys, object))
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Finding:
 
 def findings(table: pd.DataFrame, scale: str) -> list[Finding]:
     """The paper's statements that this scale can show, each with the numbers that decide it."""
-    rows = table.set_index("attention")
+    rows = table.set_index(table["attention"].astype(str))
     first, second = (_key(name) for name in DATASETS[scale])
     if scale == "paper":
         claim = "Divided attention is the most accurate scheme on K400 and on SSv2"
@@ -148,7 +150,9 @@ def _trainings(records: pd.DataFrame, scale: str) -> pd.DataFrame:
     same = mine.duplicated(["model.attention", "data.name", "seed"], keep=False)
     same &= mine["data.name"].isin(DATASETS[scale])
     if same.any():
-        raise ValueError(f"records of more than one suite: {', '.join(mine[same]['id'])} train the same scheme and seed")
+        raise ValueError(
+            f"records of more than one suite: {', '.join(mine[same]['id'])} train the same scheme and seed"
+        )
     return mine
 
 
@@ -180,7 +184,7 @@ def _counted(costs: pd.DataFrame, attention: str) -> dict[str, Any]:
 def _accuracy(runs: pd.DataFrame, dataset: str) -> dict[str, Any]:
     key = _key(dataset)
     tested = runs[(runs["status"] == "done") & runs["top1"].notna()]
-    details = dict.fromkeys((f"{key}.{name}" for name in ("low", "high", "std", "seeds", "videos", "chance", "gmacs")))
+    details = dict.fromkeys(f"{key}.{name}" for name in ("low", "high", "std", "seeds", "videos", "chance", "gmacs"))
     if tested.empty:
         return {key: _word(runs) or NOT_TESTED, **details}
     mean, std = mean_std([float(share) for share in tested["top1"]])
@@ -232,7 +236,7 @@ def _expense(sets: Sequence[pd.DataFrame]) -> dict[str, Any]:
 
 
 def _finding(claim: str, rows: pd.DataFrame, cells: list[tuple[str, str]], holds: bool) -> Finding:
-    values = {cell: rows.at[cell] for cell in cells}
+    values = {(scheme, key): rows[key].to_dict()[scheme] for scheme, key in cells}
     measured = all(is_number(value) for value in values.values())
     parts = [f"{SCHEMES[scheme]} {_accuracy_text(value)}" for (scheme, _), value in values.items()]
     chances = {rows[f"{key}.chance"].max() for _, key in cells if rows[f"{key}.chance"].notna().any()}
@@ -255,4 +259,5 @@ def _leader(table: pd.DataFrame, dataset: str) -> str:
     least = low if is_number(low) else best[key] - std
     level = [row["scheme"] for _, row in measured.iterrows() if row[key] >= least and row["scheme"] != best["scheme"]]
     beside = f"within its uncertainty: {', '.join(level)}" if level else "no other is within its uncertainty"
-    return f"{where}, {best['scheme']} is the most accurate ({best[key]:.1f} %; {beside})."
+    among = "" if len(measured) == len(table) else f" of the {len(measured)} measured so far"
+    return f"{where}, {best['scheme']} is the most accurate{among} ({best[key]:.1f} %; {beside})."

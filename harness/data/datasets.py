@@ -34,7 +34,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Both splits of a data set. `sampling` and `flip` are what its protocol says: no flip where left and right matter."""
+    """Both splits of a data set, and how its protocol samples and flips: no flip where left and right matter."""
 
     name: str
     classes: tuple[str, ...]
@@ -279,8 +279,11 @@ def _distinct(videos: Sequence[_Annotated], problems: list[str]) -> list[Video]:
 def _finish(train: list[Video], val: list[Video], problems: list[str]) -> None:
     """Raise all mistakes at once, a video in both splits among them; else strip the places."""
     shared = {video.id for video in train} & {video.id for video in val}
-    problems += [f"{video.place}: the video {video.id} is in the training split too"
-                 for video in val if video.id in shared and isinstance(video, _Annotated)]
+    problems += [
+        f"{video.place}: the video {video.id} is in the training split too"
+        for video in val
+        if video.id in shared and isinstance(video, _Annotated)
+    ]
     if not train or not val:
         problems.append("a split is empty")
     if problems:

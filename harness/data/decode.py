@@ -20,7 +20,7 @@ from harness.data.sampling import Indices
 # (dmlc/decord#143, #156); decord reads the variable when it opens a file.
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "64")
 
-import decord  # noqa: E402
+import decord
 
 decord.logging.set_level(decord.logging.FATAL)
 
@@ -39,7 +39,7 @@ class DecodeError(Exception):
 
 @dataclass(frozen=True)
 class Video:
-    """A readable video file: its number of frames, frames per second (0 where the file names none) and size in pixels."""
+    """A readable video file: its number of frames, frames per second (0 where it names none) and size in pixels."""
 
     path: Path
     frames: int
@@ -65,11 +65,8 @@ def open_video(path: Path) -> Video:
     """What the file is, learnt by decoding its first frame and then remembered; raises DecodeError."""
     with _errors_of(path):
         reader = _reader(path, -1, -1)
-        first = reader.next()
-        height, bytes_per_row = first.shape[0], first.shape[1] * first.shape[2]
-        # decord takes a row's padding for more channels, see `_pixels`; its width stays right.
-        assert bytes_per_row >= 3 * first.shape[1]
-        return Video(path, len(reader), float(reader.get_avg_fps()), height, first.shape[1])
+        height, width, _ = reader.next().shape
+        return Video(path, len(reader), float(reader.get_avg_fps()), height, width)
 
 
 def _reader(path: Path, height: int, width: int) -> decord.VideoReader:

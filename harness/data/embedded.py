@@ -13,7 +13,6 @@ Scenes never span training and validation. The same seed gives the same bytes.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -60,7 +59,9 @@ def ensure(name: str, cache: Path) -> Path:
     if (folder / COMPLETE).is_file():
         return folder
     if folder.exists():
-        raise FileExistsError(f"{folder} holds no file {COMPLETE}: it was damaged; delete the folder to have it made again")
+        raise FileExistsError(
+            f"{folder} holds no file {COMPLETE}: it was damaged; delete the folder to have it made again"
+        )
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
     try:
@@ -88,7 +89,9 @@ def write(chosen: EmbeddedSet, folder: Path, scenes: Mapping[Split, int] | None 
             videos[split].append((str(number), label))
     chosen.annotate(folder, videos)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n" for path in files
+    ]
     (folder / COMPLETE).write_text("".join(lines), encoding="utf-8")
 
 
@@ -128,7 +131,7 @@ def _background(generator: Generator, colour: npt.NDArray[np.float32]) -> npt.ND
     """[h w c]: the colour, with a soft slope of light across the frame."""
     slope = generator.uniform(-0.6, 0.6, 2).astype(np.float32)
     light = slope[0] * _X + slope[1] * _Y
-    return colour + light[..., None]  # type: ignore[no-any-return]
+    return np.add(colour, light[..., None], dtype=np.float32)
 
 
 def _inside(x: Plane, y: Plane, radius: float, round_: bool) -> Plane:
@@ -201,24 +204,25 @@ def _write_json(path: Path, data: object) -> None:
 
 # appearance
 
-APPEARANCE_FRAMES = 32
-APPEARANCE_CLASSES = ("rolling plain thing", "rolling striped thing", "rolling checked thing", "rolling dotted thing")
+APPEARANCE_FRAMES = 20
+APPEARANCE_CLASSES = ("moving plain thing", "moving striped thing", "moving checked thing", "moving hollow thing")
 
 
 def _draw_appearance(generator: Generator) -> list[Frames]:
-    """32 frames of one large object on a straight path; its texture is the class, all else the scene's."""
+    """20 frames of one large object on a straight path; its texture is the class, all else the scene's."""
     back, front = _colours(generator)
     background = _background(generator, back)
     ink = front + (back - front) * np.float32(generator.uniform(0.7, 1.0))
     ends = generator.uniform([-8, -5], [8, 5], (2, 2))
     path = np.linspace(ends[0], ends[1], APPEARANCE_FRAMES)
     x, y = (_X - path[:, 0, None, None]).astype(np.float32), (_Y - path[:, 1, None, None]).astype(np.float32)
-    cover = _inside(x, y, generator.uniform(11, 13), bool(generator.random() < 0.5))
+    radius, round_ = generator.uniform(11, 13), bool(generator.random() < 0.5)
+    cover = _inside(x, y, radius, round_)
     angle, waves = generator.uniform(0, np.pi), 2 * np.pi / generator.uniform(8, 10)
     along, across = np.float32(waves * np.cos(angle)), np.float32(waves * np.sin(angle))
     u, v = along * x + across * y, along * y - across * x
-    textures = (np.sin(u), 2 * np.sin(u) * np.sin(v), np.cos(u) + np.cos(v) - np.float32(0.9))
-    amounts = [np.zeros_like(u), *(np.clip(0.5 + 2 * texture, 0, 1) for texture in textures)]
+    stripes, checks = (np.clip(0.5 + 2 * wave, 0, 1) for wave in (np.sin(u), 2 * np.sin(u) * np.sin(v)))
+    amounts = [np.zeros_like(u), stripes, checks, _inside(x, y, 0.6 * radius, round_)]
     return [_paint(background, cover, front + amount[..., None] * (ink - front)) for amount in amounts]
 
 
@@ -234,9 +238,9 @@ SETS = {
     "appearance": EmbeddedSet(
         name="appearance",
         classes=APPEARANCE_CLASSES,
-        scenes={"train": 100, "val": 50},
-        fps=30,
-        codec={"preset": "veryfast", "crf": "24", "g": "16", "bf": "2"},
+        scenes={"train": 160, "val": 50},
+        fps=15,
+        codec={"preset": "veryfast", "crf": "24", "g": "10", "bf": "2"},
         draw=_draw_appearance,
         annotate=_annotate_appearance,
     ),
@@ -246,7 +250,11 @@ SETS = {
         scenes={"train": 200, "val": 50},
         fps=12,
         # Every frame its own IDR frame at one quantiser, and nothing that looks at a neighbour.
-        codec={"preset": "veryfast", "qp": "24", "x264-params": "keyint=1:bframes=0:ipratio=1:aq-mode=0:mbtree=0:scenecut=0"},
+        codec={
+            "preset": "veryfast",
+            "qp": "24",
+            "x264-params": "keyint=1:bframes=0:ipratio=1:aq-mode=0:mbtree=0:scenecut=0",
+        },
         draw=_draw_motion,
         annotate=_annotate_motion,
     ),

@@ -10,11 +10,11 @@ import numpy.typing as npt
 Indices = npt.NDArray[np.int64]
 
 RATE_FPS = 30.0
-"""A stride is in frames at this rate; other videos are stepped in proportion (TARGET_FPS of facebookresearch/SlowFast)."""
+"""A stride is in frames at this rate; other videos are stepped in proportion (facebookresearch/SlowFast, TARGET_FPS)."""
 
 
 def frame_step(stride: int, fps: float) -> float:
-    """Frames between two samples of a video of `fps`, for a stride at 30 fps; a file without a rate counts as 30 fps."""
+    """Frames between two samples of a video of `fps`, for a stride at 30 fps; a file without a rate counts as such."""
     return stride * fps / RATE_FPS if fps > 0 else float(stride)
 
 
@@ -25,7 +25,7 @@ def dense_indices(length: int, frames: int, step: float, start: float) -> Indice
     frames x stride, which widens its stride of 32 to 36.4; here the stride is what the paper says.
     """
     indices = np.floor(start + step * np.arange(frames)).astype(np.int64)
-    return np.clip(indices, 0, length - 1)
+    return np.minimum(indices, length - 1)
 
 
 def random_start(length: int, frames: int, step: float, generator: np.random.Generator) -> float:
@@ -52,7 +52,7 @@ def random_segment_indices(length: int, frames: int, generator: np.random.Genera
 
 
 def segment_indices(length: int, frames: int, clip: int = 0, clips: int = 1) -> Indices:
-    """The middle frame of each of `frames` equal segments; with several clips, the middle of each segment's clip-th part.
+    """The middle frame of each of `frames` equal segments; of several clips, the middle of each segment's clip-th part.
 
     Segments are half-open and cover the video without overlap. (The released code cuts length - 1 frames and
     lets neighbouring segments share a frame.)

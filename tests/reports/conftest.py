@@ -89,12 +89,12 @@ def make_failure(attention: str, dataset: str, status: str = "failed") -> Record
     return make_record(attention, dataset, status=status, tests=[], error=error, cost=None)
 
 
-@pytest.fixture()
+@pytest.fixture
 def published_rows() -> pd.DataFrame:
     return published("table1")
 
 
-@pytest.fixture()
+@pytest.fixture
 def costs() -> pd.DataFrame:
     """As counted at the paper's scale, and one row of the demo model that must never stand in the table."""
     rows = [["timesformer", "base", name, 8, 224, 174, int(_PARAMETERS[name] * 1e6), int(_GMACS[name] * 1e9), 1]
@@ -103,19 +103,19 @@ def costs() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
-@pytest.fixture()
+@pytest.fixture
 def finished() -> list[Record]:
     return [make_record(attention, dataset) for dataset in _SHARES for attention in SCHEMES]
 
 
-@pytest.fixture()
+@pytest.fixture
 def records(finished: list[Record]) -> pd.DataFrame:
     return frame(finished)
 
 
-@pytest.fixture()
+@pytest.fixture
 def mixed(finished: list[Record]) -> pd.DataFrame:
-    """Every way for a cell to hold a word: a failure, no memory, a timeout, a divergence, and two jobs that did not run."""
+    """Every way for a cell to hold a word: a failure, no memory, a timeout, a divergence, two jobs that did not run."""
     words = {"motion-joint-0": "failed", "motion-axial-0": "oom", "appearance-axial-0": "timeout"}
     words |= {"motion-sparse_local_global-0": "diverged"}
     kept = [record for record in finished if record.id not in words and "divided" not in record.id]

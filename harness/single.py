@@ -1,0 +1,21 @@
+"""One job from the command line alone, for looking at a model without a suite."""
+
+from collections.abc import Sequence
+
+from harness import document, matrix
+from harness.combination import checked
+from harness.errors import Mistake, SuiteError
+from harness.spec import JobSpec
+
+BASE = {"data": "k400", "recipe": "timesformer"}
+
+
+def job(model: str, sets: Sequence[str]) -> JobSpec:
+    """The named model at its defaults with `KEY=VALUE`s laid over; raises SuiteError with every mistake."""
+    base = [matrix.flat(key, value, lambda _: matrix.Setting(None, "", 0)) for key, value in {**BASE, "model": model}.items()]
+    point = matrix.laid_over(*base, *(matrix.override(text) for text in sets))
+    doc = document.Document("--set")
+    jobs, mistakes = checked(matrix.Combination(point, ()), doc, None)
+    if mistakes:
+        raise SuiteError([Mistake("profile", 0, mistake.key, mistake.problem) for mistake in mistakes])
+    return jobs[0].spec

@@ -1,0 +1,46 @@
+"""What several packages' tests share."""
+
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def embedded_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the embedded sets, made once for all xdist workers (their temporary folders share a parent)."""
+    folder = tmp_path_factory.getbasetemp().parent / "embedded"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path, embedded_cache: Path) -> Path:
+    """An output folder of its own whose embedded sets are the shared ones."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "data").symlink_to(embedded_cache)
+    return folder
+
+
+@pytest.fixture
+def small_suite(tmp_path: Path) -> Path:
+    """A suite of two variants that trains for seconds: 2 epochs of 12 videos."""
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL_SUITE, encoding="utf-8")
+    return path
+
+
+SMALL_SUITE = """\
+title: Small
+question: Does it run?
+base:
+  model: {name: timesformer, size: demo, init: scratch, drop_path: 0.2}
+  data: {name: motion, fraction: 0.015}
+  clip: {frames: 4, stride: 4, size: 16}
+  recipe: {name: demo, epochs: 2, batch_size: 4}
+  test: {clips: 1, crops: 1}
+matrix:
+  model.attention: [space, divided]
+"""

@@ -1,0 +1,23 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.files import Order
+from harness.spec import JobSpec
+from harness.suite import load
+
+
+@pytest.fixture
+def spec(small_suite: Path) -> JobSpec:
+    """Divided attention on 12 motion videos for 2 epochs, with drop path, so that random states matter."""
+    return load(small_suite, only=["model.attention=divided"]).jobs[0].spec
+
+
+@pytest.fixture
+def order(spec: JobSpec, root: Path) -> Order:
+    return Order(spec, "demo", "divided", root, None)
+
+
+def with_recipe(spec: JobSpec, **changes) -> JobSpec:
+    return replace(spec, recipe=spec.recipe.model_copy(update=changes))

@@ -1,0 +1,202 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import HarnessError, SuiteError
+from harness.suite import load
+from tests.conftest import PROJECT, SMALL_SUITE
+
+SUITES = sorted((PROJECT / "suites").glob("*.yaml"))
+HEAD = """\
+base:
+  model: {name: timesformer, size: demo}
+  data: motion
+  clip: {frames: 8, size: 32}
+  recipe: demo
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "suite.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(path: Path, **kwargs) -> list[str]:
+    with pytest.raises(SuiteError) as caught:
+        load(path, **kwargs)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_every_suite_of_the_project_expands_at_both_scales(path, scale):
+    suite = load(path, scale)
+    assert suite.jobs
+    assert len({job.id for job in suite.jobs}) == len(suite.jobs)
+    assert len({job.label for job in suite.jobs}) == len(suite.jobs)
+
+
+def test_table_1_is_ten_jobs_of_five_schemes_on_two_sets():
+    suite = load(PROJECT / "suites" / "attention_schemes.yaml", "paper")
+    pairs = {(job.spec.model.attention, job.spec.data.name) for job in suite.jobs}
+    assert len(suite.jobs) == len(pairs) == 10
+    first = suite.jobs[0].spec
+    assert (first.model.size, first.clip.size, first.clip.stride, first.recipe.epochs) == ("base", 224, 32, 15)
+    assert (first.recipe.learning_rate, first.recipe.milestones, first.recipe.batch_size) == (0.005, (11, 14), 16)
+
+
+def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path):
+    path = write(
+        tmp_path,
+        """\
+titel: x
+base:
+  model: {name: timesformer, size: hug}
+  clip: {frames: 8, stride: "4", size: 225}
+  recipe: timesfomer
+  test: {clips: 1, crops: 2}
+  seeds: [0, 0]
+  data: k40
+matrix:
+  model.attention: [space, dividedd]
+  clip.frames: []
+  modle.size: [a]
+exclude:
+  - {clip.size: 8}
+scales:
+  big: {}
+base: 3
+""",
+    )
+    told = mistakes(path)
+    expected = {
+        1: "titel: unknown key 'titel' (did you mean 'title'?)",
+        3: "model.size: 'hug' is not allowed; allowed: demo, tiny, small, base, large",
+        4: "clip.stride: expected a whole number, got the text '4'",
+        5: "recipe.name: unknown recipe 'timesfomer' (did you mean 'timesformer'?); allowed: timesformer, demo",
+        6: "test.crops: 2 is not allowed; allowed: 1, 3",
+        7: "seeds: expected a list of different whole numbers from 0, got [0, 0]",
+        8: "data.name: ",
+        10: "model.attention: 'dividedd' is not allowed (did you mean 'divided'?)",
+        11: "matrix.clip.frames: an axis of the matrix needs at least one value",
+        12: "matrix.modle.size: unknown key 'modle' (did you mean 'model'?)",
+        14: "exclude.0: clip.size is no axis of the matrix; axes: model.attention",
+        16: "scales.big: unknown scale 'big'; allowed: demo, paper",
+        17: "base: the key stands twice (first on line 2); keep one",
+    }
+    assert len(told) == len(expected)
+    for line, (number, text) in zip(told, expected.items(), strict=True):
+        assert line.startswith(f"{path}:{number}: {text}")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("clip.size: [33]", "33 is not a multiple of the 8-pixel patch; nearest: 32 or 40"),
+        ("recipe.learning_rate: [fast]", "expected a number, got the text 'fast'"),
+        ("recipe.epochs: [1.5]", "expected a whole number, got 1.5"),
+        ("data.fraction: [0]", "got 0"),
+        ("recipe.jitter: [[1.2, 1.1]]", "jitter is (low, high) with 1 <= low <= high"),
+        ("precision: [float16]", "unknown precision 'float16' (did you mean"),
+        ("model: [resnet]", "timesformer"),
+        ("clip: [8]", "expected a mapping"),
+    ],
+)
+def test_a_value_that_no_training_could_use_is_a_mistake_on_its_line(tmp_path, change, problem):
+    path = write(tmp_path, f"{HEAD}matrix:\n  {change}\n")
+    (told,) = mistakes(path)
+    assert told.startswith(f"{path}:7: ")
+    assert problem in told
+
+
+def test_a_scheme_that_needs_an_even_grid_refuses_an_odd_one(tmp_path):
+    path = write(tmp_path, f"{HEAD}matrix:\n  model.attention: [joint, sparse_local_global]\nscales:\n  demo: {{clip.size: 24}}\n")
+    (told,) = mistakes(path)
+    assert "needs an even grid of patches, and 24 pixels make 3 x 3; nearest: 16 or 32" in told
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "a: b: c", "- 1", "", "just text", "a: &a [*a]", "\tx: 1"])
+def test_what_is_no_suite_is_told_without_a_traceback(tmp_path, text):
+    with pytest.raises(HarnessError):
+        load(write(tmp_path, text))
+
+
+def test_a_missing_file_names_its_neighbours(tmp_path):
+    write(tmp_path, HEAD)
+    with pytest.raises(HarnessError, match=r"nope\.yaml: no such file \(there are .*suite\.yaml\)"):
+        load(tmp_path / "nope.yaml")
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path):
+    suite = load(write(tmp_path, HEAD.replace("recipe: demo", "recipe: {name: demo, learning_rate: 5e-3}")))
+    assert suite.jobs[0].spec.recipe.learning_rate == 0.005
+
+
+def test_include_extends_what_agrees_and_stands_alone_where_nothing_does(tmp_path):
+    path = write(
+        tmp_path,
+        f"""{HEAD}
+matrix:
+  model.attention: [space, joint]
+  clip.frames: [4, 8]
+exclude:
+  - {{model.attention: joint, clip.frames: 4}}
+include:
+  - {{clip.frames: 4, clip.size: 40}}
+  - {{model.attention: axial, clip.frames: 2}}
+""",
+    )
+    found = {(job.spec.model.attention, job.spec.clip.frames, job.spec.clip.size) for job in load(path).jobs}
+    assert found == {("space", 4, 40), ("space", 8, 32), ("joint", 8, 32), ("axial", 2, 32)}
+
+
+def test_without_a_matrix_the_base_is_one_job_and_seeds_multiply_it(tmp_path):
+    assert len(load(write(tmp_path, HEAD)).jobs) == 1
+    jobs = load(write(tmp_path, HEAD + "  seeds: [0, 1, 2]\n")).jobs
+    assert [job.spec.seed for job in jobs] == [0, 1, 2]
+    assert [job.label for job in jobs] == ["seed 0", "seed 1", "seed 2"]
+
+
+def test_a_scale_replaces_the_values_of_an_axis_by_a_list_only(tmp_path):
+    text = f"{HEAD}matrix:\n  clip.size: [224, 448]\nscales:\n  demo: {{clip.size: VALUE}}\n"
+    suite = load(write(tmp_path, text.replace("VALUE", "[16, 32, 48]")))
+    assert [job.spec.clip.size for job in suite.jobs] == [16, 32, 48]
+    (told,) = mistakes(write(tmp_path, text.replace("VALUE", "32")))
+    assert ":9: clip.size: is an axis of the matrix; here a list of other values may stand" in told
+
+
+def test_set_overrides_everything_and_only_filters(tmp_path):
+    path = write(tmp_path, SMALL_SUITE)
+    assert [job.spec.recipe.epochs for job in load(path, sets=["recipe.epochs=7"]).jobs] == [7, 7]
+    assert [job.spec.model.attention for job in load(path, sets=["model.attention=axial"]).jobs] == ["axial"]
+    assert [job.label for job in load(path, only=["model.attention=divided"]).jobs] == ["divided"]
+    assert "--set" in mistakes(path, sets=["recipe.epoch=7"])[0]
+    assert "did you mean 'divided'" in mistakes(path, only=["model.attention=dividd"])[0]
+    assert "--only" in mistakes(path, only=["nonsense"])[0]
+    assert "--set" in mistakes(path, sets=["nonsense"])[0]
+
+
+def test_one_training_asked_for_twice_is_one_job_with_both_tests(tmp_path):
+    path = write(tmp_path, f"{HEAD}matrix:\n  test.crops: [1, 3]\n")
+    (job,) = load(path).jobs
+    assert [test.crops for test in job.spec.tests] == [1, 3]
+
+
+@given(st.permutations(["model", "data", "clip", "recipe"]))
+def test_identity_does_not_depend_on_the_order_of_keys(tmp_path_factory, order):
+    sections = dict(line.strip().split(": ", 1) for line in HEAD.splitlines()[1:])
+    text = "base:\n" + "".join(f"  {key}: {sections[key]}\n" for key in order)
+    folder = tmp_path_factory.mktemp("order")
+    assert load(write(folder, text)).jobs[0].id == load(write(folder, HEAD)).jobs[0].id
+
+
+def test_identity_changes_with_what_changes_a_number_and_with_nothing_else(tmp_path):
+    path = write(tmp_path, HEAD)
+    same = load(path).jobs[0].id
+    for text in ["resources.cpus=2", "resources.timeout_min=5", "resources.loader_workers=3", "test.crops=1"]:
+        assert load(path, sets=[text]).jobs[0].id == same, text
+    for text in ["model.attention=joint", "clip.stride=2", "recipe.learning_rate=0.1", "seeds=[1]", "precision=bf16"]:
+        assert load(path, sets=[text]).jobs[0].id != same, text

@@ -1,0 +1,70 @@
+"""What holds for the project as a whole: import directions, no torch where answers must come at once, true READMEs."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+
+PACKAGES = ("harness", "models", "results", "reports")
+ALLOWED = {"harness": {"harness", "models", "results"}, "models": {"models"}, "results": {"results"},
+           "reports": {"reports", "results"}}  # fmt: skip
+SOURCES = sorted(path for package in PACKAGES for path in (PROJECT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {*names, *(node.module or "" for node in nodes if isinstance(node, ast.ImportFrom))}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_imports_run_one_way(path):
+    package = path.relative_to(PROJECT).parts[0]
+    ours = {name.split(".")[0] for name in imported(path)} & set(PACKAGES)
+    allowed = ALLOWED[package] | ({"reports"} if path.name == "cli.py" else set())
+    assert ours <= allowed
+
+
+@pytest.mark.parametrize("module", ["harness.cli", "harness.standing", "harness.launch", "harness.suite", "reports.page",
+                                    "reports.render", "results.collect", "models.registry"])  # fmt: skip
+def test_what_answers_at_once_imports_no_torch(module):
+    code = f"import sys, {module}; sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'fvcore')))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_files_hold_a_docstring_and_no_code(package):
+    for path in (PROJECT / package).rglob("__init__.py"):
+        (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
+        assert isinstance(docstring, ast.Expr)
+
+
+def test_every_source_file_has_its_test():
+    missing = [
+        str(path.relative_to(PROJECT))
+        for path in SOURCES
+        if path.name not in ("__init__.py", "__main__.py")
+        and not (PROJECT / "tests" / path.relative_to(PROJECT).with_name(f"test_{path.name}")).is_file()
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))])
+def test_documents_name_only_commands_files_and_options_that_exist(name):
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    helped = subprocess.run([sys.executable, "-m", "harness", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    for command, rest in re.findall(r"python -m harness ([a-z]+)([^\n`|]*)", text):
+        assert command in helped.stdout
+        for option in re.findall(r"--[a-z]+", rest):
+            shown = subprocess.run(
+                [sys.executable, "-m", "harness", command, "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
+            )
+            assert option in shown.stdout
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (PROJECT / name).parent.joinpath(link).exists(), link
