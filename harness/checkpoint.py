@@ -41,7 +41,7 @@ class Checkpoints:
 
     def latest(self) -> tuple[dict[str, Any] | None, list[str]]:
         """The newest state that is whole, or None; and a note for each damaged one that was passed over."""
-        notes = []
+        notes: list[str] = []
         for path in self._paths():
             if file_digest(path)[:DIGITS] == path.stem.partition("-")[2]:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

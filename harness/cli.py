@@ -46,7 +46,6 @@ class Retry(StrEnum):
     all = "all"
 
 
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -54,15 +53,18 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="A suite file in, a paper-style comparison out: benchmarks and ablations for video classification.",
 )
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 160)
+"""Piped output has no width of its own; 160 columns hold Table 1 in one block."""
 
-SuitePath = Annotated[Path, typer.Argument(metavar="SUITE", help="A suite file, such as suites/attention_schemes.yaml.")]
-ScaleOption = Annotated[Scale, typer.Option("--scale", help="demo: embedded clips, minutes. paper: the paper's setting.")]
+SuitePath = Annotated[
+    Path, typer.Argument(metavar="SUITE", help="A suite file, such as suites/attention_schemes.yaml.")
+]
+ScaleOption = Annotated[Scale, typer.Option("--scale", help="demo: embedded clips, minutes; paper: as published.")]
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over every variant, as in recipe.epochs=3.")
 ]
 OnlyOption = Annotated[
-    list[str], typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep some variants: model.attention=divided.")
+    list[str], typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep some, as in model.attention=divided.")
 ]
 RootOption = Annotated[
     Path, typer.Option("--root", envvar="HARNESS_ROOT", help="Where everything generated is kept.", file_okay=False)
@@ -116,7 +118,7 @@ def run(
         if wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
-        problems = _render(suite, store)
+        problems = _render(suite, store, datasets)
     raise typer.Exit(_outcome(suite, standing.of(suite.jobs, store), problems))
 
 
@@ -146,7 +148,7 @@ def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: 
     slots = 1 if launcher == "inline" else workers or launch.count_slots(orders, gpus)
     with Display(out, slots) as display:
         if launcher == "inline":
-            launch.inline(orders, store, display)
+            launch.inline(orders, display)
         else:
             launch.local(orders, store, display, slots, gpus)
 
@@ -194,9 +196,9 @@ def plan(
             }
         )
     if as_json:
-        print(json.dumps({"suite": suite.name, "scale": scale, "jobs": rows}, indent=1))
+        _print_json(suite, rows)
         return
-    table = _table("Job", "State", "Parameters, M", "GMACs a view", "TFLOPs", "Views", "Device-hours", "Shared with", "Id")
+    table = _table("Job", "State", "Params, M", "GMACs/view", "TFLOPs", "Views", "Device-h", "Shared with", "Id")
     for row in rows:
         hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
         table.add_row(
@@ -248,7 +250,7 @@ def status(
     while True:
         standings = standing.of(suite.jobs, Store(root))
         if as_json:
-            print(json.dumps({"suite": suite.name, "scale": scale, "jobs": [each.plain() for each in standings]}, indent=1))
+            _print_json(suite, [each.plain() for each in standings])
         else:
             out.clear() if watch else None
             table = _table("Job", "State", "Detail", "Id")
@@ -274,33 +276,35 @@ def report(
 ) -> None:
     """Render the report of a suite again from its records."""
     suite = load(suite_path, scale, sets, only, datasets)
-    problems = _render(suite, Store(root))
+    problems = _render(suite, Store(root), datasets)
     for problem in problems:
         _say_error(problem)
     raise typer.Exit(WRONG_INPUT if problems else DONE)
 
 
-def _render(suite: Suite, store: Store) -> list[str]:
+def _render(suite: Suite, store: Store, datasets: Path) -> list[str]:
     """Write and show the suite's report; returns what is wrong with its records."""
     from reports import page, render, table1
     from results import collect, literature
 
     standings = standing.of(suite.jobs, store)
     problems = [each.problem for each in standings if each.problem]
-    records = collect.frame([each.record for each in standings if each.record])
     if "table1" not in suite.reports:
         return problems
-    for job in load(suite.path, "paper").jobs if suite.scale == "demo" else suite.jobs:
-        _job_cost(job, store, DATASETS)
+    for job in load(suite.path, "paper", datasets_file=datasets).jobs:
+        _job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale
+    records = collect.frame([each.record for each in standings if each.record])
     costs, published = collect.costs(store.root), literature.published("table1")
-    info = page.SuiteInfo(suite.title, suite.question, suite.name)
+    try:
+        table = table1.table(records, costs, published, suite.scale)
+    except ValueError as error:
+        raise HarnessError(f"{suite.path}: reports: table1 cannot show these jobs: {error}") from None
     folder = store.reports / (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
+    info = page.SuiteInfo(name=suite.name, title=suite.title, question=suite.question)
     page.write_report(folder, info, records, costs, published, suite.scale, problems)
-    table = table1.table(records, costs, published, suite.scale)
-    findings = table1.findings(table, suite.scale)
-    columns = table1.columns(suite.scale)
+    columns, findings = table1.columns(suite.scale), table1.findings(table, suite.scale)
     out.print(render.terminal(table, columns, table1.caption(suite.scale), findings, out.width))
-    out.print(f"Report: {folder / 'index.html'}")
+    out.print(f"Report: {folder / 'index.html'}", soft_wrap=True)
     return problems
 
 
@@ -336,17 +340,22 @@ def profile(
         return
     table = _table("", "")
     for key, value in facts.items():
-        table.add_row(key, f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value))
+        number = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else None
+        table.add_row(key, number or str(value))
     out.print(table)
 
 
+def _print_json(suite: Suite, jobs: Sequence[dict[str, Any]]) -> None:
+    print(json.dumps({"suite": suite.name, "scale": suite.scale, "jobs": jobs}, indent=1))
+
+
 def _table(*headings: str) -> Table:
+    """A plain table; the first column is never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, header_style="bold", overflow="fold")
+    for index, heading in enumerate(headings):
+        table.add_column(heading, header_style="bold", overflow="fold", no_wrap=index == 0)
     return table
 
 
 def _state(state: str) -> Text:
     return Text(state, style=STYLES.get(state, ""))
-

@@ -48,7 +48,8 @@ def checked(
 
 class _Check:
     def __init__(self, combination: Combination, doc: document.Document, datasets_file: Path | None) -> None:
-        self.point, self.varied, self.doc, self.datasets_file = combination.point, combination.varied, doc, datasets_file
+        self.point, self.varied = combination.point, combination.varied
+        self.doc, self.datasets_file = doc, datasets_file
         self.tree = _nested(combination.point)
         self.mistakes: list[Mistake] = []
 
@@ -57,7 +58,7 @@ class _Check:
         self.mistakes.append(Mistake(setting.file, setting.line, key, problem))
 
     def origin(self, key: str) -> Setting:
-        """The setting of this key, of its last written part, of what it is part of, or of its neighbours; else `base`."""
+        """The setting of this key, of its last written part, of what it is part of, of a neighbour; else `base`."""
         inside = [name for name in self.point if name == key or name.startswith(f"{key}.")]
         around = [name for name in self.point if key.startswith(f"{name}.")]
         for name in [*reversed(inside), *around]:

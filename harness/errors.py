@@ -1,10 +1,10 @@
 """What a person can put right, told in one line; the command line catches these once and exits with code 2.
 
-    HarnessError
-    ├── SuiteError      a suite file or a --set / --only argument is wrong: every mistake at once
-    ├── BusyError       another process holds what this one needs
-    ├── OutputError     the output folder cannot be written
-    └── Interrupted     the person (or the cluster) asked to stop; finished work and checkpoints are kept
+HarnessError
+├── SuiteError      a suite file or a --set / --only argument is wrong: every mistake at once
+├── BusyError       another process holds what this one needs
+├── OutputError     the output folder cannot be written
+└── Interrupted     the person (or the cluster) asked to stop; finished work and checkpoints are kept
 """
 
 from collections.abc import Sequence

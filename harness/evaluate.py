@@ -50,7 +50,10 @@ def file_name(protocol: Protocol) -> str:
 def scores(
     model: nn.Module, views: TestViews, spec: JobSpec, control: Control, watch: Callable[[int, int], None]
 ) -> Scores:
-    """Score every view of every validation video. `watch` is told (videos done, videos); raises Interrupted, TimeLimit."""
+    """Score every view of every validation video; `watch` is told (videos done, videos).
+
+    Raises Interrupted and TimeLimit.
+    """
     videos = views.dataset.val
     shape = (len(videos), views.protocol.clips * views.protocol.crops, len(views.dataset.classes))
     scored = np.full(shape, np.nan, np.float32)

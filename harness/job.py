@@ -1,13 +1,13 @@
 """The job: one training and the tests and measurements that hang on it, ending in one record whatever happens.
 
-    <root>/jobs/<id>/
-        job.json          what was asked (plain data)
-        progress.json     where it stands, rewritten about once a second while it runs
-        checkpoints/      the last two, until the record is written
-        weights.pt        the trained weights
-        scores/           softmax scores of every view, one file a test protocol
-        record.json       what it measured
-        log.txt, lock
+<root>/jobs/<id>/
+    job.json          what was asked (plain data)
+    progress.json     where it stands, rewritten about once a second while it runs
+    checkpoints/      the last two, until the record is written
+    weights.pt        the trained weights
+    scores/           softmax scores of every view, one file a test protocol
+    record.json       what it measured
+    log.txt, lock
 """
 
 import os
@@ -120,7 +120,8 @@ class _Attempt:
             self.notes.append("weights.pt was missing or damaged, so the model was trained again")
             return False
         model.load_state_dict(weights)
-        self.tests, self.notes, self.weights_sha256 = list(previous.tests), list(previous.notes), previous.weights_sha256
+        self.tests, self.notes = list(previous.tests), list(previous.notes)
+        self.weights_sha256 = previous.weights_sha256
         self.measured = previous.measured.model_dump()
         self.state = State(
             history=[epoch.model_dump() for epoch in previous.epochs],
@@ -158,7 +159,8 @@ class _Attempt:
             nonlocal steps
             steps += 1
             row = state.history[-1] if state.history else {}
-            now = {"loss": state.loss_sum / state.clips, "accuracy": state.correct / state.clips} if state.clips else row
+            running = {"loss": state.loss_sum / max(state.clips, 1), "accuracy": state.correct / max(state.clips, 1)}
+            now = running if state.clips else row
             done = state.epoch * batches + state.batch
             left = self.spec.recipe.epochs * batches - done
             per_step = (time.monotonic() - began) / steps

@@ -40,7 +40,7 @@ def outcome(record: Record) -> str:
     return f" in {record.measured.wall_s:.0f} s: top-1 {scores}"
 
 
-def inline(orders: Sequence[Order], store: Store, display: Display) -> None:
+def inline(orders: Sequence[Order], display: Display) -> None:
     """Run the jobs one after the other in this process. Raises Interrupted (resumable) and OutputError."""
     from harness.job import run  # imports torch, which only an inline sweep needs in this process
 
@@ -78,7 +78,7 @@ def _watched(rows: Sequence[Row], row: Row, folder: Path, display: Display) -> I
 def _stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
     """While the block runs, the first Ctrl-C or SIGTERM asks to stop and the second ends at once."""
 
-    def handler(number: int, frame: FrameType | None) -> None:
+    def handler(number: int, _frame: FrameType | None) -> None:
         stop("stopped by " + ("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name))
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -264,5 +264,3 @@ def _tail(path: Path) -> str:
     except OSError as error:
         text = str(error)
     return text or "the log is empty"
-
-

@@ -120,7 +120,8 @@ class Reader:
         if not isinstance(value, dict):
             self.mistake(path, f"expected a mapping of keys to values, got {value!r}")
             return {}
-        return self._point(path, {key: item for key, item in value.items() if prefix or self._job_key((*path, key), key)}, prefix)
+        known = {key: item for key, item in value.items() if prefix or self._job_key((*path, key), key)}
+        return self._point(path, known, prefix)
 
     def _point(self, path: document.KeyPath, mapping: Mapping[str, Any], prefix: str = "") -> Point:
         def place(key: str) -> Callable[[document.KeyPath], Setting]:
@@ -170,7 +171,7 @@ class Reader:
             path = (section, index)
             if not isinstance(entry, dict) or not entry:
                 self.mistake(path, f"expected a mapping such as {{model.attention: joint}}, got {entry!r}")
-            elif all([self._job_key((*path, key), key) for key in entry]):
+            elif not [key for key in entry if not self._job_key((*path, key), key)]:  # tells every unknown key
                 yield path, self._point(path, entry)
 
     def _excluded(self, points: list[Point], axes: Axes) -> list[Point]:
@@ -206,7 +207,7 @@ def override(text: str) -> Point:
     if first not in JOB_KEYS:
         raise SuiteError([Mistake("--set", 0, text, checks.unknown("key", first, JOB_KEYS))])
     try:
-        data = yaml.load(value, document.Loader)  # noqa: S506  a safe loader
+        data = yaml.load(value, document.Loader)
     except yaml.YAMLError:
         raise SuiteError([Mistake("--set", 0, text, f"'{value}' is not a YAML value")]) from None
     return flat(key, data, lambda _: Setting(None, "--set", 0))

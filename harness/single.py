@@ -12,7 +12,7 @@ BASE = {"data": "k400", "recipe": "timesformer"}
 
 def job(model: str, sets: Sequence[str]) -> JobSpec:
     """The named model at its defaults with `KEY=VALUE`s laid over; raises SuiteError with every mistake."""
-    base = [matrix.flat(key, value, lambda _: matrix.Setting(None, "", 0)) for key, value in {**BASE, "model": model}.items()]
+    base = [matrix.override(f"{key}={name}") for key, name in {**BASE, "model": model}.items()]
     point = matrix.laid_over(*base, *(matrix.override(text) for text in sets))
     doc = document.Document("--set")
     jobs, mistakes = checked(matrix.Combination(point, ()), doc, None)

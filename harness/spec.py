@@ -79,7 +79,7 @@ class Recipe(Value):
     def _consistent(self) -> "Recipe":
         low, high = self.jitter
         if not 1.0 <= low <= high:
-            raise ValueError(f"jitter is (low, high) with 1 <= low <= high, in multiples of the crop, not {self.jitter}")
+            raise ValueError(f"jitter is (low, high), 1 <= low <= high, in multiples of the crop, not {self.jitter}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs})")
         if self.milestones and self.schedule != "steps":

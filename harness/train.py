@@ -138,7 +138,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         part = self.spec.resources.micro_batch or len(batch.labels)
         loss = 0.0
-        for clips, labels in zip(batch.clips.split(part), batch.labels.split(part), strict=True):
+        for clips, labels in zip(torch.split(batch.clips, part), torch.split(batch.labels, part), strict=True):
             loss += self._backward(clips.to(self.device), labels.to(self.device), len(batch.labels))
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in epoch {state.epoch + 1}, step {state.batch + 1} (rate {rate:.3g})")
@@ -157,7 +157,7 @@ class Training:
             logits = self.model(to_input(clips, clip.mean, clip.std))
         summed = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
         loss = summed / whole
-        self.scaler.scale(loss).backward()
+        torch.autograd.backward(self.scaler.scale(loss))
         self.state.correct += int((logits.argmax(dim=-1) == labels).sum())
         return float(loss.detach())
 
@@ -167,8 +167,8 @@ class Training:
         if count > allowed * len(self.clips.videos):
             name, reason = next(iter(self.state.skipped.items()))
             raise TooManyUndecodable(
-                f"{count} of {len(self.clips.videos)} training videos did not decode, more than the share of {allowed:g} "
-                f"that data.max_undecodable allows; the first is {name}: {reason}"
+                f"{count} of {len(self.clips.videos)} training videos did not decode, more than the share of "
+                f"{allowed:g} that data.max_undecodable allows; the first is {name}: {reason}"
             )
 
     def _close_epoch(self) -> None:

@@ -15,7 +15,7 @@ class ModelError(ValueError):
     """A model that cannot be built, loaded or fed as asked; the message is for the person who asked."""
 
 
-class UnknownModel(ModelError):  # noqa: N818 (reads as what it is)
+class UnknownModel(ModelError):
     """A name that no architecture has."""
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES: Final = ("accuracy", "cost")
-INK, MUTED, RULE, PAPER, ACCENT = "#1c1d1f", "#63666b", "#d5d6d8", "#fefefd", "#2b62a0"
-_VARIABLES: Final = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--page", ACCENT: "--accent"}
+INK, MUTED, RULE, PAPER, ACCENT, BAR = "#1c1d1f", "#5d6066", "#d5d6d8", "#fefefd", "#2b62a0", "#9dbde0"
+_VARIABLES: Final = {INK: "--ink", MUTED: "--muted", RULE: "--rule", PAPER: "--page", ACCENT: "--accent", BAR: "--bar"}
 """In the page's SVG each colour is the page's own variable, so that one drawing serves light, dark and print."""
 _SHAPES: Final = ("o", "s", "^", "D", "v")
 """One per scheme: told apart without colour."""
@@ -102,19 +102,19 @@ def _draw(table: pd.DataFrame, datasets: tuple[str, str], folder: Path) -> None:
             left, right = _EDGES[name]
             for dataset in datasets:
                 figure = Figure(figsize=(_WIDTH, _HEIGHT))
-                painter(figure.add_axes((left, 0.17, right - left, 0.73)), table, dataset)
+                painter(figure.add_axes((left, 0.25, right - left, 0.66)), table, dataset)
                 _save(figure, folder / f"{name}-{dataset}.svg")
             figure = Figure(figsize=(2 * _WIDTH, _HEIGHT))
             for half, dataset in enumerate(datasets):
-                painter(figure.add_axes(((half + left) / 2, 0.17, (right - left) / 2, 0.73)), table, dataset)
+                painter(figure.add_axes(((half + left) / 2, 0.25, (right - left) / 2, 0.66)), table, dataset)
             _save(figure, folder / f"{name}.png")
             _save(figure, folder / f"{name}.pdf")
 
 
 # Inches of one panel, and the shares of its width where its axes begin and end. Fixed: a layout engine would draw
 # everything twice. The rest is for the schemes' names (left of the bars, right of the points) and the numbers.
-_WIDTH, _HEIGHT = 4.5, 2.8
-_EDGES: Final = {"accuracy": (0.30, 0.80), "cost": (0.11, 0.66)}
+_WIDTH, _HEIGHT = 4.5, 3.0
+_EDGES: Final = {"accuracy": (0.295, 0.82), "cost": (0.115, 0.63)}
 
 
 def _save(figure: "Figure", path: Path) -> None:
@@ -136,7 +136,7 @@ def _bars(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
     for place, (_, row) in enumerate(table.iterrows()):
         value = row[key]
         if is_number(value):
-            axes.barh(place, value, height=0.62, color=ACCENT, zorder=2)
+            axes.barh(place, value, height=0.62, color=BAR, zorder=2)
             _whisker(axes, row, key, place)
         axes.annotate(
             f"{value:.1f}" if is_number(value) else str(value),
@@ -148,12 +148,17 @@ def _bars(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
             annotation_clip=False,
         )
         paper = row[f"{reference}_paper_percent"]
-        axes.plot(paper, place, "D", mfc=PAPER, mec=INK, mew=1, ms=5, zorder=4, clip_on=False)
+        hollow = axes.plot(paper, place, "D", mfc=PAPER, mec=INK, mew=1, ms=5, zorder=4, clip_on=False)
+    if dataset in DATASETS["demo"]:
+        hollow[0].set_label(f"{TITLES[reference]}, paper (other data and model)")
+    else:
+        hollow[0].set_label("paper")
     _chance(table, key, axes.axvline)
     axes.set(xlim=(0, 100), ylim=(len(table) - 0.45, -0.55), xlabel="top-1 accuracy, %", title=_title(dataset))
     axes.set_yticks(range(len(table)), table["scheme"], color=INK)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=RULE, linewidth=0.6, zorder=0)
+    axes.legend(loc="upper right", bbox_to_anchor=(1.26, -0.2), ncols=2, fontsize=8, handlelength=1.4, columnspacing=1)
 
 
 def _scatter(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
@@ -167,7 +172,7 @@ def _scatter(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
             continue
         x, value = row[f"{key}.gmacs"] * factor, row[key]
         low, high = (row[f"{key}.low"], row[f"{key}.high"]) if is_number(row[f"{key}.low"]) else _around(row, key)
-        axes.plot([x, x], [low, high], color=MUTED, linewidth=1, zorder=2)
+        axes.plot([x, x], [low, high], color=MUTED, linewidth=1, zorder=2, clip_on=False)
         face = PAPER if place % 2 else ACCENT
         axes.plot(x, value, _SHAPES[place], mfc=face, mec=ACCENT, mew=1.3, ms=7, zorder=3, ls="", label=row["scheme"])
     _chance(table, key, axes.axhline)
@@ -177,7 +182,7 @@ def _scatter(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
     if shown.empty:
         axes.annotate("nothing measured yet", (0.5, 0.5), xycoords="axes fraction", ha="center")
     else:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.2)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.4, fontsize=8)
 
 
 _UNITS: Final = (("10¹²", 1e-3), ("10⁹", 1.0), ("10⁶", 1e3))
@@ -197,7 +202,7 @@ def _around(row: "pd.Series[Any]", key: str) -> tuple[float, float]:
 def _chance(table: pd.DataFrame, key: str, line: Callable[..., Any]) -> None:
     chance = table[f"{key}.chance"].max()
     if is_number(chance):
-        line(chance, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=5)
+        line(chance, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=5, label="chance")
 
 
 def _reference(dataset: str) -> str:

@@ -238,13 +238,14 @@ def _expense(sets: Sequence[pd.DataFrame]) -> dict[str, Any]:
 def _finding(claim: str, rows: pd.DataFrame, cells: list[tuple[str, str]], holds: bool) -> Finding:
     values = {(scheme, key): rows[key].to_dict()[scheme] for scheme, key in cells}
     measured = all(is_number(value) for value in values.values())
-    parts = [f"{SCHEMES[scheme]} {_accuracy_text(value)}" for (scheme, _), value in values.items()]
+    parts = [f"{SCHEMES[scheme]} {percent(value)}" for (scheme, _), value in values.items()]
     chances = {rows[f"{key}.chance"].max() for _, key in cells if rows[f"{key}.chance"].notna().any()}
     parts += [f"chance {chance:.0f} %" for chance in sorted(chances)]
     return Finding(claim, ("shown" if holds else "not shown") if measured else "not measured", "; ".join(parts))
 
 
-def _accuracy_text(value: Any) -> str:
+def percent(value: Any) -> str:
+    """An accuracy in running text: "97.5 %", or the word in its place."""
     return f"{value:.1f} %" if is_number(value) else str(value)
 
 
@@ -254,7 +255,7 @@ def _leader(table: pd.DataFrame, dataset: str) -> str:
     measured = table[table[key].map(is_number)]
     if measured.empty:
         return f"{where}, nothing was measured yet."
-    best = measured.loc[measured[key].astype(float).idxmax()]
+    best = measured.sort_values(key, ascending=False, kind="stable").iloc[0]
     low, std = best[f"{key}.low"], best[f"{key}.std"]
     least = low if is_number(low) else best[key] - std
     level = [row["scheme"] for _, row in measured.iterrows() if row[key] >= least and row["scheme"] != best["scheme"]]

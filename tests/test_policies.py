@@ -58,12 +58,18 @@ def test_every_source_file_has_its_test():
 @pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))])
 def test_documents_name_only_commands_files_and_options_that_exist(name):
     text = (PROJECT / name).read_text(encoding="utf-8")
-    helped = subprocess.run([sys.executable, "-m", "harness", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    helped = subprocess.run(
+        [sys.executable, "-m", "harness", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
     for command, rest in re.findall(r"python -m harness ([a-z]+)([^\n`|]*)", text):
         assert command in helped.stdout
         for option in re.findall(r"--[a-z]+", rest):
             shown = subprocess.run(
-                [sys.executable, "-m", "harness", command, "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
+                [sys.executable, "-m", "harness", command, "--help"],
+                cwd=PROJECT,
+                capture_output=True,
+                text=True,
+                check=True,
             )
             assert option in shown.stdout
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):

@@ -153,5 +153,5 @@ class TestViews:
 
 
 def to_input(clips: torch.Tensor, mean: float, std: float) -> torch.Tensor:
-    """uint8 [b t h w c] as the float32 [b c t h w] that models read, (x / 255 - mean) / std, computed where they lie."""
+    """uint8 [b t h w c] as the float32 [b c t h w] that models read, (x / 255 - mean) / std, on its own device."""
     return clips.permute(0, 4, 1, 2, 3).float().mul(1 / (255 * std)).sub(mean / std)

@@ -131,13 +131,13 @@ def _background(generator: Generator, colour: npt.NDArray[np.float32]) -> npt.ND
     """[h w c]: the colour, with a soft slope of light across the frame."""
     slope = generator.uniform(-0.6, 0.6, 2).astype(np.float32)
     light = slope[0] * _X + slope[1] * _Y
-    return np.add(colour, light[..., None], dtype=np.float32)
+    return np.asarray(colour + light[..., None], dtype=np.float32)
 
 
 def _inside(x: Plane, y: Plane, radius: float, round_: bool) -> Plane:
     """How much of each pixel a disc or a square covers, 0..1, its edge smooth; x and y are relative to its centre."""
     distance = np.hypot(x, y) if round_ else np.maximum(np.abs(x), np.abs(y)) * np.float32(1.1)
-    return np.clip(radius + 0.5 - distance, 0, 1)
+    return np.asarray(np.clip(radius + 0.5 - distance, 0, 1), dtype=np.float32)
 
 
 def _paint(background: npt.NDArray[np.float32], cover: Plane, colour: npt.NDArray[np.float32]) -> Frames:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 Indices = npt.NDArray[np.int64]
 
 RATE_FPS = 30.0
-"""A stride is in frames at this rate; other videos are stepped in proportion (facebookresearch/SlowFast, TARGET_FPS)."""
+"""A stride is in frames at this rate; others are stepped in proportion (facebookresearch/SlowFast, TARGET_FPS)."""
 
 
 def frame_step(stride: int, fps: float) -> float:
@@ -25,7 +25,7 @@ def dense_indices(length: int, frames: int, step: float, start: float) -> Indice
     frames x stride, which widens its stride of 32 to 36.4; here the stride is what the paper says.
     """
     indices = np.floor(start + step * np.arange(frames)).astype(np.int64)
-    return np.minimum(indices, length - 1)
+    return _within(indices, length)
 
 
 def random_start(length: int, frames: int, step: float, generator: np.random.Generator) -> float:
@@ -63,7 +63,11 @@ def segment_indices(length: int, frames: int, clip: int = 0, clips: int = 1) -> 
 def _in_segments(length: int, frames: int, positions: npt.NDArray[np.float64]) -> Indices:
     """The frame at a position in [0, 1) of each segment."""
     indices = np.floor((np.arange(frames) + positions) * length / frames).astype(np.int64)
-    return np.minimum(indices, length - 1)  # the product may round up to `length`
+    return _within(indices, length)  # the product may round up to `length`
+
+
+def _within(indices: Indices, length: int) -> Indices:
+    return np.asarray(np.minimum(indices, length - 1), dtype=np.int64)
 
 
 def short_side_size(height: int, width: int, short: int) -> tuple[int, int]:

@@ -18,7 +18,9 @@ def test_the_newest_of_the_last_two_is_taken_and_older_ones_go(tmp_path):
     assert len(list(checkpoints.folder.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-50], lambda data: b"", lambda data: data[:90] + b"?" + data[91:]])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-50], lambda data: b"", lambda data: data[:90] + b"?" + data[91:]]
+)
 def test_a_damaged_checkpoint_is_passed_over_and_said(tmp_path, damage):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(1), 1)

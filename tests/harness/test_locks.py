@@ -17,7 +17,10 @@ def test_a_second_holder_is_told_who_holds_it(tmp_path):
     assert not is_held(path)
     with hold(path, "the folder"):
         assert is_held(path)
-        with pytest.raises(BusyError, match=f"the folder is in use by process {os.getpid()} on "), hold(path, "the folder"):
+        with (
+            pytest.raises(BusyError, match=f"the folder is in use by process {os.getpid()} on "),
+            hold(path, "the folder"),
+        ):
             pass
     assert not is_held(path)
     with hold(path, "the folder"):

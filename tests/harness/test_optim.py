@@ -35,7 +35,9 @@ def test_a_cycle_ends_at_zero_and_peaks_after_the_warm_up():
     assert learning_rate(cycle, 2) == cycle.learning_rate
     assert learning_rate(cycle, 1) == cycle.learning_rate / 2
     assert learning_rate(cycle, 10) == 0
-    assert learning_rate(recipe(schedule="cosine", warmup_epochs=0, epochs=10), 5) == pytest.approx(cycle.learning_rate / 2)
+    assert learning_rate(recipe(schedule="cosine", warmup_epochs=0, epochs=10), 5) == pytest.approx(
+        cycle.learning_rate / 2
+    )
 
 
 class Tiny(nn.Module):

@@ -99,7 +99,7 @@ base: 3
         ("recipe.learning_rate: [fast]", "expected a number, got the text 'fast'"),
         ("recipe.epochs: [1.5]", "expected a whole number, got 1.5"),
         ("data.fraction: [0]", "got 0"),
-        ("recipe.jitter: [[1.2, 1.1]]", "jitter is (low, high) with 1 <= low <= high"),
+        ("recipe.jitter: [[1.2, 1.1]]", "jitter is (low, high), 1 <= low <= high"),
         ("precision: [float16]", "unknown precision 'float16' (did you mean"),
         ("model: [resnet]", "timesformer"),
         ("clip: [8]", "expected a mapping"),
@@ -113,7 +113,10 @@ def test_a_value_that_no_training_could_use_is_a_mistake_on_its_line(tmp_path, c
 
 
 def test_a_scheme_that_needs_an_even_grid_refuses_an_odd_one(tmp_path):
-    path = write(tmp_path, f"{HEAD}matrix:\n  model.attention: [joint, sparse_local_global]\nscales:\n  demo: {{clip.size: 24}}\n")
+    path = write(
+        tmp_path,
+        f"{HEAD}matrix:\n  model.attention: [joint, sparse_local_global]\nscales:\n  demo: {{clip.size: 24}}\n",
+    )
     (told,) = mistakes(path)
     assert "needs an even grid of patches, and 24 pixels make 3 x 3; nearest: 16 or 32" in told
 
