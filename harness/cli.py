@@ -20,7 +20,7 @@ from rich.text import Text
 
 from harness import cost, packages, standing
 from harness.combination import Job
-from harness.data.datasets import DatasetError
+from harness.data.datasets import DatasetError, class_count, require
 from harness.errors import HarnessError, Interrupted, OutputError
 from harness.files import Order
 from harness.locks import hold
@@ -115,6 +115,8 @@ def run(
     with hold(root / "run.lock", f"the output folder {root}"):
         wanted = _wanted(standing.of(suite.jobs, store), retry)
         out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
+        for name in sorted({job.spec.data.name for job in wanted}):
+            require(name, datasets)
         if wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
@@ -212,8 +214,6 @@ def plan(
 
 def _job_cost(job: Job, store: Store, datasets: Path) -> Cost:
     """The job's cost, counted when it is not known yet; that needs torch."""
-    from harness.data.datasets import class_count
-
     clip = job.spec.clip
     classes = class_count(job.spec.data.name, datasets)
     return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes)

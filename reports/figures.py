@@ -130,6 +130,10 @@ def _save(figure: "Figure", path: Path) -> None:
     temporary.replace(path)
 
 
+_ACROSS: Final = ("axes fraction", "data")
+_POINTS: Final = "offset points"
+
+
 def _bars(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
     """Horizontal bars, top row first, with intervals; a hollow diamond is the paper's number, on its own dataset."""
     key, reference = f"{dataset}_percent", _reference(dataset)
@@ -138,15 +142,10 @@ def _bars(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
         if is_number(value):
             axes.barh(place, value, height=0.62, color=BAR, zorder=2)
             _whisker(axes, row, key, place)
-        axes.annotate(
-            f"{value:.1f}" if is_number(value) else str(value),
-            (1 if is_number(value) else 0, place),
-            xytext=(8 if is_number(value) else 5, 0),
-            textcoords="offset points",
-            xycoords=("axes fraction", "data"),
-            va="center",
-            annotation_clip=False,
-        )
+            axes.annotate(f"{value:.1f}", (1, place), (8, 0), xycoords=_ACROSS, textcoords=_POINTS, va="center")
+        else:
+            box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
+            axes.annotate(str(value), (0, place), (5, 0), xycoords=_ACROSS, textcoords=_POINTS, va="center", bbox=box)
         paper = row[f"{reference}_paper_percent"]
         hollow = axes.plot(paper, place, "D", mfc=PAPER, mec=INK, mew=1, ms=5, zorder=4, clip_on=False)
     if dataset in DATASETS["demo"]:

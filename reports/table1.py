@@ -260,5 +260,7 @@ def _leader(table: pd.DataFrame, dataset: str) -> str:
     least = low if is_number(low) else best[key] - std
     level = [row["scheme"] for _, row in measured.iterrows() if row[key] >= least and row["scheme"] != best["scheme"]]
     beside = f"within its uncertainty: {', '.join(level)}" if level else "no other is within its uncertainty"
+    if len(measured) == 1:
+        return f"{where}, only {best['scheme']} was measured so far ({best[key]:.1f} %)."
     among = "" if len(measured) == len(table) else f" of the {len(measured)} measured so far"
     return f"{where}, {best['scheme']} is the most accurate{among} ({best[key]:.1f} %; {beside})."

@@ -137,9 +137,10 @@ def parse(text: bytes | str, source: str) -> Record:
 def _problem(error: ValidationError) -> str:
     """The most telling problem in one line: a wrong version explains every other mistake."""
     problems = error.errors(include_url=False, include_context=False)
-    first = next((p for p in problems if p["loc"] == ("schema_version",)), problems[0])
+    problems = [problem for problem in problems if problem["loc"] == ("schema_version",)] or problems
+    first = problems[0]
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     value = f" {first['input']!r}" if isinstance(first["input"], int | float | str) and where else ""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 and first is problems[0] else ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where}{value[:80]}: {message}{more}" if where else f"{message}{more}"

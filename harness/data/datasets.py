@@ -77,6 +77,15 @@ def class_count(name: str, datasets_file: Path | None = None) -> int:
     return entry.classes
 
 
+def require(name: str, datasets_file: Path | None) -> None:
+    """Raise DatasetError now where `open_dataset` would later, for want of an entry or of its folder; reads no list."""
+    if name in KNOWN and KNOWN[name].embedded:
+        return
+    entry = _configured(name, datasets_file)
+    if not entry.root.is_dir():
+        raise DatasetError(f"{datasets_file}:{entry.line}: {name}: there is no folder {entry.root}")
+
+
 def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -> Dataset:
     """The data set of this name: an embedded one is generated under `cache` when absent, another is looked up.
 

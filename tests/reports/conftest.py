@@ -1,10 +1,12 @@
 """Made-up records of a Table 1 suite; nothing here was measured."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from reports import table1
 from reports.table1 import SCHEMES
 from results.collect import COST_COLUMNS, frame
 from results.literature import published
@@ -90,6 +92,16 @@ def make_failure(attention: str, dataset: str, status: str = "failed") -> Record
 
 
 @pytest.fixture
+def record_of() -> Callable[..., Record]:
+    return make_record
+
+
+@pytest.fixture
+def failure_of() -> Callable[..., Record]:
+    return make_failure
+
+
+@pytest.fixture
 def published_rows() -> pd.DataFrame:
     return published("table1")
 
@@ -121,3 +133,15 @@ def mixed(finished: list[Record]) -> pd.DataFrame:
     kept = [record for record in finished if record.id not in words and "divided" not in record.id]
     bad = [make_failure(*id.split("-")[1::-1], status=status) for id, status in words.items()]
     return frame(kept + bad)
+
+
+@pytest.fixture
+def table(records: pd.DataFrame, costs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 at demo scale, all jobs done."""
+    return table1.table(records, costs, published_rows, "demo")
+
+
+@pytest.fixture
+def mixed_table(mixed: pd.DataFrame, costs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
+    """Table 1 at demo scale, with every word that can stand for a number."""
+    return table1.table(mixed, costs, published_rows, "demo")

@@ -1,0 +1,75 @@
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.metrics import METRICS, Column, Metric, best_rows, cell_text, groups, is_number, spread_text
+
+ACCURACY = Column("set_percent", "top1", "Set", "measured", "measured")
+MEMORY = Column("memory", "peak_memory", "Memory", "measured", "measured")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("parameters", 121.387, "121.4"),
+        ("tflops", 0.5875, "0.59"),
+        ("top1", 97.5, "97.5"),
+        ("difference", 0.25, "+0.2"),
+        ("difference", -1.0, "-1.0"),
+        ("peak_memory", 310.4, "310"),
+        ("clips_per_s", 812.3, "812"),
+        ("clips_per_s", 0.02134, "0.0213"),
+        ("clips_per_s", 0.0, "0"),
+    ],
+)
+def test_numbers_are_written_to_what_they_mean(metric: str, value: float, text: str) -> None:
+    assert METRICS[metric].text(value) == text
+
+
+@given(st.floats(1e-6, 1e9))
+def test_three_significant_digits_lose_less_than_half_a_percent(value: float) -> None:
+    assert float(Metric("", None, None).text(value)) == pytest.approx(value, rel=5.1e-3)
+
+
+@pytest.mark.parametrize("value", ["failed", None, math.nan, math.inf, True, pd.NA])
+def test_words_and_gaps_are_no_numbers(value: object) -> None:
+    assert not is_number(value)
+
+
+def test_a_word_is_shown_as_it_is() -> None:
+    row = pd.Series({"set_percent": "out of memory", "set_percent.low": None})
+    assert (cell_text(row, ACCURACY), spread_text(row, ACCURACY)) == ("out of memory", "")
+
+
+def test_the_spread_is_the_interval_or_the_deviation_over_seeds() -> None:
+    one = pd.Series({"set_percent": 97.5, "set_percent.low": 94.28, "set_percent.high": 98.93, "set_percent.std": None})
+    several = pd.Series({"set_percent": 97.5, "set_percent.std": 0.42, "set_percent.seeds": 3})
+    assert spread_text(one, ACCURACY) == "94.3–98.9"
+    assert spread_text(several, ACCURACY) == "±0.4, 3 seeds"
+
+
+def test_best_is_highest_accuracy_and_lowest_memory_with_ties_as_read() -> None:
+    table = pd.DataFrame(
+        {"set_percent": [97.51, 97.49, "failed", 90.0], "memory": [300.0, 200.0, 100.0, "not measured"]}, dtype=object
+    )
+    assert best_rows(table, ACCURACY) == {0, 1}
+    assert best_rows(table, MEMORY) == {2}
+
+
+def test_one_number_alone_is_not_best() -> None:
+    assert best_rows(pd.DataFrame({"set_percent": [97.5, "failed"]}, dtype=object), ACCURACY) == set()
+
+
+def test_published_and_counted_numbers_compete_with_nobody() -> None:
+    table = pd.DataFrame({"set_percent": [97.5, 90.0]})
+    assert best_rows(table, Column("set_percent", "top1", "Set", "paper", "paper")) == set()
+
+
+def test_neighbours_share_a_heading() -> None:
+    columns = [
+        Column(key, "top1", group, "", "paper") for key, group in [("a", "A"), ("b", "A"), ("c", "B"), ("d", "A")]
+    ]
+    assert [(title, len(members)) for title, members in groups(columns)] == [("A", 2), ("B", 1), ("A", 1)]

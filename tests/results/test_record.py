@@ -1,0 +1,77 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from results.record import SCHEMA_VERSION, Epoch, Record, RecordError, Test, parse
+
+
+def changed(example: Record, **changes: Any) -> str:
+    return json.dumps(json.loads(example.model_dump_json()) | changes)
+
+
+def test_a_record_reads_back_as_it_was(example: Record) -> None:
+    assert parse(example.model_dump_json(), "text") == example
+
+
+@given(loss=st.floats(allow_nan=False), accuracy=st.floats(0, 1), clips=st.integers(0, 10**12))
+def test_an_epoch_reads_back_as_it_was(loss: float, accuracy: float, clips: int) -> None:
+    epoch = Epoch(epoch=0, loss=loss, accuracy=accuracy, learning_rate=1e-3, clips=clips)
+    assert Epoch.model_validate_json(epoch.model_dump_json()) == epoch
+
+
+def test_a_diverged_loss_stays_plain_json(example: Record) -> None:
+    diverged = example.model_copy(update={"epochs": [example.epochs[0].model_copy(update={"loss": math.nan})]})
+    text = diverged.model_dump_json()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert math.isnan(parse(text, "text").epochs[0].loss)
+
+
+def test_a_newer_version_is_named_before_all_else(example: Record) -> None:
+    text = changed(example, schema_version=SCHEMA_VERSION + 1, colour="unknown field", epochs="another form")
+    with pytest.raises(RecordError, match=r"^r\.json: schema_version 2: written by a newer .* update the harness$"):
+        parse(text, "r.json")
+
+
+def test_an_older_version_is_refused(example: Record) -> None:
+    with pytest.raises(RecordError, match=r"older harness .* run its job again"):
+        parse(changed(example, schema_version=0), "r.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"status": "fine"}, "status 'fine': Input should be 'done', 'failed'"),
+        ({"colour": "red"}, "colour 'red': Extra inputs are not permitted"),
+        ({"id": "../elsewhere"}, "id '../elsewhere': String should match"),
+        ({"classes": -1, "scale": "huge"}, "and 1 more"),
+        ({"tests": [{}]}, r"tests.0.clips: Field required"),
+    ],
+)
+def test_a_mistake_is_told_with_file_key_and_value(example: Record, changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        parse(changed(example, **changes), "jobs/x/record.json")
+    assert str(caught.value).startswith("jobs/x/record.json: ")
+    assert problem in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema_version": 1'])
+def test_text_that_is_no_record_is_a_record_error(text: str) -> None:
+    with pytest.raises(RecordError, match=r"^half\.json: "):
+        parse(text, "half.json")
+
+
+def test_a_record_cannot_be_edited(example: Record) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        example.status = "failed"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("top1", [-0.01, 1.01, 97.0])
+def test_an_accuracy_is_a_share(example: Record, top1: float) -> None:
+    with pytest.raises(ValidationError, match="top1"):
+        Test(**example.tests[0].model_dump() | {"top1": top1})
