@@ -10,6 +10,7 @@ import yaml
 from harness.errors import HarnessError, Mistake, SuiteError
 
 KeyPath = tuple[str | int, ...]
+PLAIN_TAGS = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 
 
 class Loader(yaml.SafeLoader):
@@ -72,6 +73,8 @@ def _beside(path: Path) -> str:
 def _plain(loader: Loader, node: yaml.Node, path: KeyPath, document: Document) -> Any:
     """The node's value as dicts, lists and scalars; notes lines and duplicate keys on the way."""
     document.lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.CollectionNode) and node.tag not in PLAIN_TAGS:
+        raise yaml.MarkedYAMLError(problem=f"the tag {node.tag} is not allowed", problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(loader, item, (*path, index), document) for index, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):

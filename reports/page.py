@@ -81,8 +81,7 @@ def page(
         jobs=[_job(row) for _, row in jobs.iterrows()],
         environment=_environment(jobs),
         tests=_tests(records),
-        sources=sorted(set(published["source"])),
-        protocols=sorted(set(published["protocol"])),
+        sources=list(published[["source", "protocol"]].drop_duplicates().itertuples(index=False)),
         problems=problems,
         downloads=["table1.csv", "table1.md", "table1.tex", *_downloads(drawn)],
     )

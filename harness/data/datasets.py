@@ -33,6 +33,14 @@ class Video:
 
 
 @dataclass(frozen=True)
+class _Annotated:
+    """A video and the `file:line` that names it."""
+
+    video: Video
+    place: str
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Both splits of a data set, and how its protocol samples and flips: no flip where left and right matter."""
 
@@ -133,18 +141,18 @@ def read_kinetics(folder: Path, *, name: str) -> Dataset:
     names = _class_names(folder / "classes.txt")
     count = len(names) if names else KNOWN[name].classes if name in KNOWN else None
     problems: list[str] = []
-    train, val = (_kinetics_split(folder / f"{split}.csv", count, problems) for split in ("train", "val"))
-    _finish(train, val, problems)
+    trained, tested = (_kinetics_split(folder / f"{split}.csv", count, problems) for split in ("train", "val"))
+    train, val = _checked(trained, tested, problems)
     count = count or 1 + max(video.label for video in (*train, *val))
-    return Dataset(name, names or tuple(map(str, range(count))), "dense", True, tuple(train), tuple(val))
+    return Dataset(name, names or tuple(map(str, range(count))), "dense", True, train, val)
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
     return tuple(_text(path).splitlines()) if path.is_file() else ()
 
 
-def _kinetics_split(path: Path, classes: int | None, problems: list[str]) -> list[Video]:
-    videos = []
+def _kinetics_split(path: Path, classes: int | None, problems: list[str]) -> list[_Annotated]:
+    entries: list[_Annotated] = []
     for number, line in enumerate(_text(path).splitlines(), start=1):
         place = f"{path}:{number}"
         file, _, label = line.rstrip().rpartition(" ")
@@ -155,8 +163,10 @@ def _kinetics_split(path: Path, classes: int | None, problems: list[str]) -> lis
         elif not _is_label(label, classes):
             problems.append(f"{place}: the label must be {_allowed(classes)}, read {label!r}")
         else:
-            videos.append(_Annotated(file.strip(), path.parent / file.strip(), int(label), place))
-    return _distinct(videos, problems)
+            video = Video(file.strip(), path.parent / file.strip(), int(label))
+            entries.append(_Annotated(video, place))
+    _note_repeated(entries, problems)
+    return entries
 
 
 def _is_label(text: str, classes: int | None) -> bool:
@@ -185,13 +195,12 @@ def read_something_something(folder: Path, *, name: str) -> Dataset:
     with os.scandir(videos) as listing:
         files = {entry.name for entry in listing}
 
-    def split(kind: str) -> list[Video]:
-        return _something_split(_one_of(folder, kind), templates, videos, files, problems)
-
-    train, val = split("train"), split("validation")
-    _finish(train, val, problems)
+    trained, tested = (
+        _something_split(_one_of(folder, kind), templates, videos, files, problems) for kind in ("train", "validation")
+    )
+    train, val = _checked(trained, tested, problems)
     classes = tuple(sorted(templates, key=lambda template: templates[template]))
-    return Dataset(name, classes, "segment", False, tuple(train), tuple(val))
+    return Dataset(name, classes, "segment", False, train, val)
 
 
 VIDEO_FOLDERS = ("videos", "20bn-something-something-v2")
@@ -219,8 +228,8 @@ def _templates(path: Path, problems: list[str]) -> dict[str, int]:
 
 def _something_split(
     path: Path, templates: Mapping[str, int], videos: Path, files: set[str], problems: list[str]
-) -> list[Video]:
-    found = []
+) -> list[_Annotated]:
+    found: list[_Annotated] = []
     for line, entry in _entries(path):
         place = f"{path}:{line}"
         if not isinstance(entry, dict) or not {"id", "template"} <= entry.keys():
@@ -234,8 +243,9 @@ def _something_split(
             continue
         id_ = str(entry["id"])
         file = next((id_ + suffix for suffix in VIDEO_SUFFIXES if id_ + suffix in files), id_ + VIDEO_SUFFIXES[0])
-        found.append(_Annotated(id_, videos / file, templates[template], place))
-    return _distinct(found, problems)
+        found.append(_Annotated(Video(id_, videos / file, templates[template]), place))
+    _note_repeated(found, problems)
+    return found
 
 
 def _entries(path: Path) -> Iterator[tuple[int, Any]]:
@@ -269,35 +279,31 @@ def _skip(text: str, position: int) -> int:
 # Both
 
 
-@dataclass(frozen=True)
-class _Annotated(Video):
-    """A video and the `file:line` that names it."""
-
-    place: str
-
-
-def _distinct(videos: Sequence[_Annotated], problems: list[str]) -> list[Video]:
+def _note_repeated(entries: Sequence[_Annotated], problems: list[str]) -> None:
     places: dict[str, str] = {}
-    for video in videos:
-        if video.id in places:
-            problems.append(f"{video.place}: the video {video.id} stands twice (first at {places[video.id]})")
-        places.setdefault(video.id, video.place)
-    return list(videos)
+    for entry in entries:
+        id_ = entry.video.id
+        if id_ in places:
+            problems.append(f"{entry.place}: the video {id_} stands twice (first at {places[id_]})")
+        places.setdefault(id_, entry.place)
 
 
-def _finish(train: list[Video], val: list[Video], problems: list[str]) -> None:
-    """Raise all mistakes at once, a video in both splits among them; else strip the places."""
-    shared = {video.id for video in train} & {video.id for video in val}
+def _checked(
+    train: list[_Annotated], val: list[_Annotated], problems: list[str]
+) -> tuple[tuple[Video, ...], tuple[Video, ...]]:
+    """Both splits without their places in the files; raises all mistakes at once, a video in both splits among them."""
+    trained = {entry.video.id for entry in train}
     problems += [
-        f"{video.place}: the video {video.id} is in the training split too"
-        for video in val
-        if video.id in shared and isinstance(video, _Annotated)
+        f"{entry.place}: the video {entry.video.id} is in the training split too"
+        for entry in val
+        if entry.video.id in trained
     ]
     if not train or not val:
         problems.append("a split is empty")
     if problems:
         more = len(problems) - MISTAKES_SHOWN
         raise DatasetError("\n".join([*problems[:MISTAKES_SHOWN], *([f"... and {more} more"] if more > 0 else [])]))
+    return tuple(entry.video for entry in train), tuple(entry.video for entry in val)
 
 
 def _text(path: Path) -> str:

@@ -17,13 +17,18 @@ import numpy.typing as npt
 
 from harness.data.sampling import Indices
 
-# How often decord asks a damaged stream for its last frame. Its default, 10240, looks like a hang
-# (dmlc/decord#143, #156); decord reads the variable when it opens a file.
-os.environ.setdefault("DECORD_EOF_RETRY_MAX", "64")
+# How often decord asks its decoding thread for a frame once the file is read to its end, as small files are at once. It
+# counts questions, not time: its default, 10240, passes within about 10 ms, so a busy machine would make good files
+# fail at random (dmlc/decord#143, #156). These last some seconds. decord reads the variable when it opens a file.
+os.environ.setdefault("DECORD_EOF_RETRY_MAX", str(1 << 23))
 
 import decord
 
 decord.logging.set_level(decord.logging.FATAL)
+
+FAULT_TOLERANCE = 0.1
+"""Share of a video's frames that may be missing at its end and repeat the last one instead, as happens to files that
+were cut without coding them anew. decord itself would repeat it for any number (dmlc/decord#119)."""
 
 SKIP_PIXELS = 32768
 """Frames x pixels up to which decoding on is quicker than decord's own skipping or seeking (measured, see `_walk`)."""
@@ -73,9 +78,10 @@ def open_video(path: Path) -> Video:
 def _reader(path: Path, height: int, width: int) -> decord.VideoReader:
     if not path.is_file():
         raise DecodeError(path, "no such file")
-    # One thread: more slow small files down, and the caller decodes many files at once. Without a fault tolerance
-    # decord repeats the last frame in place of any number that it cannot decode (dmlc/decord#119).
-    return decord.VideoReader(str(path), ctx=decord.cpu(0), width=width, height=height, num_threads=1, fault_tol=1)
+    # One thread: more slow small files down, and the caller decodes many files at once.
+    return decord.VideoReader(
+        str(path), ctx=decord.cpu(0), width=width, height=height, num_threads=1, fault_tol=FAULT_TOLERANCE
+    )
 
 
 def _walk(reader: decord.VideoReader, wanted: Indices, pixels: int) -> Iterator[decord.nd.NDArray]:

@@ -125,7 +125,8 @@ def test_every_mistake_of_something_something_lists_is_told_at_once(tmp_path):
         read_something_something(something(tmp_path, train), name="mine")
     file = tmp_path / "labels" / "train.json"
     assert str(caught.value).splitlines() == [
-        f"{file}:2: the template 'Pushing something lef' is not in the label file; did you mean 'Pushing something left'?",
+        f"{file}:2: the template 'Pushing something lef' is not in the label file; "
+        "did you mean 'Pushing something left'?",
         f'{file}:3: expected an object with `id` and `template`, read {{"id": "2"}}',
         f"{file}:4: expected an object with `id` and `template`, read 7",
         f"{file}:6: the video 9 stands twice (first at {file}:6)",
