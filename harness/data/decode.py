@@ -71,7 +71,7 @@ def open_video(path: Path) -> Video:
     """What the file is, learnt by decoding its first frame and then remembered; raises DecodeError."""
     with _errors_of(path):
         reader = _reader(path, -1, -1)
-        height, width, _ = reader.next().shape
+        height, width, _ = _next(reader).shape
         return Video(path, len(reader), float(reader.get_avg_fps()), height, width)
 
 
@@ -95,11 +95,18 @@ def _walk(reader: decord.VideoReader, wanted: Indices, pixels: int) -> Iterator[
     for index in wanted.tolist():
         if (index - position) * pixels <= SKIP_PIXELS:
             for _ in range(index - position):
-                reader.next()
+                _next(reader)
         else:
             reader.seek_accurate(index)
-        yield reader.next()
+        yield _next(reader)
         position = index + 1
+
+
+def _next(reader: decord.VideoReader) -> decord.nd.NDArray:
+    try:
+        return reader.next()
+    except StopIteration:
+        raise EOFError("the stream ends before the frame asked for") from None
 
 
 def _pixels(frame: decord.nd.NDArray, height: int, width: int) -> npt.NDArray[np.uint8]:
@@ -113,7 +120,7 @@ def _pixels(frame: decord.nd.NDArray, height: int, width: int) -> npt.NDArray[np
 def _errors_of(path: Path) -> Iterator[None]:
     try:
         yield
-    except (decord.DECORDError, RuntimeError, AssertionError, StopIteration, OSError) as error:
+    except (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError, EOFError) as error:
         raise DecodeError(path, _reason(error)) from None
 
 
@@ -122,5 +129,5 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if text.startswith("Error reading"):
         return "not a video, or cut short"
-    said = re.sub(r"^.*Check failed: .*\(-?\d+ vs\. -?\d+\)", "", text).strip()
+    said = re.sub(r"^.*Check failed: .*\(-?\d+ vs\. -?\d+\)|^\[[^]]*\] \S+: \[[^]]*\]", "", text).strip()
     return said or text or "the stream ends before the frame asked for"

@@ -134,7 +134,7 @@ def test_a_few_frames_missing_at_the_end_repeat_the_last_and_many_are_an_error(g
 
 
 def test_an_index_beyond_the_end_is_an_error_and_no_hang(greys):
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError, match="ends before the frame asked for"):
         open_video(greys).read(np.array([50]), 32, 40)
 
 
