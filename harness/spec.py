@@ -107,7 +107,7 @@ class Resources(Value):
     """What a job may use. Never part of a training's identity.
 
     `cpus`: threads of one job on a CPU. `micro_batch`: clips on the device at once; gradients are accumulated up to
-    the recipe's global batch. `loader_workers`: processes that decode ahead. `checkpoint_s`: seconds between
+    the recipe's global batch. `loader_workers`: threads that decode ahead (decord works outside Python's lock). `checkpoint_s`: seconds between
     checkpoints inside an epoch (each epoch's end has one anyway).
     """
 
