@@ -115,8 +115,7 @@ def run(
     with hold(root / "run.lock", f"the output folder {root}"):
         wanted = _wanted(standing.of(suite.jobs, store), retry)
         out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
-        for name in sorted({job.spec.data.name for job in wanted}):
-            require(name, datasets)
+        _check_inputs(wanted, root, datasets)
         if wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
@@ -141,6 +140,20 @@ def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> l
     """Jobs that are missing or to be retried; the record of the latter is set aside, its checkpoint is not."""
     states = {*standing.MISSING, *retry, *(FAILURES if Retry.all in retry else ())}
     return [each.job for each in standings if each.state in states]
+
+
+def _check_inputs(jobs: Sequence[Job], root: Path, datasets: Path) -> None:
+    """Raise DatasetError or ModelError now, for data and weights that the jobs would miss or refuse later."""
+    for name in sorted({job.spec.data.name for job in jobs}):
+        require(name, datasets)
+    started = {job.spec.model: job.spec for job in jobs if getattr(job.spec.model, "weights", None)}
+    if started:
+        from models.registry import build
+        from models.weights import load_pretrained
+
+        for model, spec in started.items():
+            classes = class_count(spec.data.name, datasets)
+            load_pretrained(build(model, spec.clip.frames, spec.clip.size, classes), model, root / "weights")
 
 
 def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:

@@ -107,8 +107,8 @@ class Resources(Value):
     """What a job may use. Never part of a training's identity.
 
     `cpus`: threads of one job on a CPU. `micro_batch`: clips on the device at once; gradients are accumulated up to
-    the recipe's global batch. `loader_workers`: threads that decode ahead (decord works outside Python's lock). `checkpoint_s`: seconds between
-    checkpoints inside an epoch (each epoch's end has one anyway).
+    the recipe's global batch. `loader_workers`: threads that decode ahead. `checkpoint_s`: seconds between checkpoints
+    inside an epoch (each epoch's end has one anyway). `timeout_min`: after which a job saves and ends as `timeout`.
     """
 
     nodes: Positive = 1

@@ -263,4 +263,14 @@ def _leader(table: pd.DataFrame, dataset: str) -> str:
     if len(measured) == 1:
         return f"{where}, only {best['scheme']} was measured so far ({best[key]:.1f} %)."
     among = "" if len(measured) == len(table) else f" of the {len(measured)} measured so far"
+    shared = [row["scheme"] for _, row in measured.iterrows() if percent(row[key]) == percent(best[key])]
+    if len(shared) > 1:
+        rest = [scheme for scheme in level if scheme not in shared]
+        beside = f"; within the uncertainty: {', '.join(rest)}" if rest else ""
+        return f"{where}, {_listed(shared)} share the highest accuracy{among} ({best[key]:.1f} %{beside})."
     return f"{where}, {best['scheme']} is the most accurate{among} ({best[key]:.1f} %; {beside})."
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.locks import hold
 from tests.conftest import PROJECT, SMALL_SUITE
@@ -89,8 +90,8 @@ def test_a_failed_job_is_told_kept_and_retried_when_asked(finished, tmp_path, em
     root = tmp_path / "runs"
     root.mkdir()
     (root / "data").symlink_to(embedded_cache)
-    fail = ["--set", "recipe.learning_rate=1e30", "--set", "recipe.optimizer=sgd", "--set", "recipe.clip_grad_norm=null",
-            "--only", "model.attention=space"]  # fmt: skip
+    sets = ["recipe.learning_rate=1e30", "recipe.optimizer=sgd", "recipe.clip_grad_norm=null"]
+    fail = [*(word for each in sets for word in ("--set", each)), "--only", "model.attention=space"]
     first = harness("run", suite, "--root", root, *fail)
     assert first.returncode == 1
     assert "space: diverged: the loss is" in first.stderr
@@ -133,6 +134,18 @@ def test_data_that_is_not_configured_says_what_to_write(tmp_path):
     assert ended.returncode == 2
     assert "`k400: {format: kinetics, root: /path/to/k400}`" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_weights_that_do_not_fit_are_told_before_anything_runs(finished, tmp_path):
+    suite, root = finished
+    foreign = tmp_path / "foreign.pt"
+    torch.save({"conv1.weight": torch.zeros(2)}, foreign)
+    ended = harness("run", suite, "--root", root, "--set", f"model.weights={foreign}")
+    assert ended.returncode == 2
+    assert "+ unexpected (1): conv1.weight" in ended.stderr
+    assert "- missing (" in ended.stderr
+    missing = harness("run", suite, "--root", root, "--set", "model.weights=/nowhere/x.pt")
+    assert (missing.returncode, missing.stderr) == (2, "/nowhere/x.pt: no such checkpoint\n")
 
 
 def test_profile_counts_the_papers_model():

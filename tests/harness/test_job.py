@@ -93,7 +93,9 @@ from harness.worker import main
 from pathlib import Path
 
 point, at = sys.argv[2], int(sys.argv[3])
-owner, name = {"save": (checkpoint, "_save"), "step": (train.Training, "_step"), "close": (train.Training, "_close_epoch")}[point]
+training = train.Training
+points = {"save": (checkpoint, "_save"), "step": (training, "_step"), "close": (training, "_close_epoch")}
+owner, name = points[point]
 original, calls = getattr(owner, name), 0
 
 def dying(*arguments):
@@ -275,17 +277,17 @@ def test_too_many_undecodable_videos_fail_the_job_and_name_one(broken):
 
 
 def test_progress_tells_where_the_job_stands(order):
-    class Look(Control):
-        seen: list[dict] = []
+    seen: list[dict] = []
 
+    class Look(Control):
         def check(self) -> None:
-            self.seen.append(read_progress(order.root / "jobs" / order.spec.identity()))
+            seen.append(read_progress(order.root / "jobs" / order.spec.identity()))
 
     job.run(order, Look())
-    states = [fields["state"] for fields in Look.seen]
+    states = [fields["state"] for fields in seen]
     assert states[0] == "starting"
     assert "training" in states
-    last = [fields for fields in Look.seen if fields["state"] == "training"][-1]
+    last = [fields for fields in seen if fields["state"] == "training"][-1]
     assert (last["epoch"], last["epochs"], last["pid"]) == (2, 2, os.getpid())
     assert json.dumps(last)
     assert last["updated"] <= time.time()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import launch, worker
+from harness import launch
 from harness.errors import Interrupted, OutputError
 from harness.files import Order, read_progress
 from harness.progress import Display
@@ -152,15 +152,3 @@ def test_a_worker_ends_when_its_launcher_is_killed(orders, root):
 def test_slots_are_gpus_or_what_the_cores_allow(orders, cpus, gpus, slots):
     resources = orders[0].spec.resources.model_copy(update={"cpus": cpus})
     assert launch.count_slots([replace(orders[0], spec=replace(orders[0].spec, resources=resources))], gpus) == slots
-
-
-def test_the_worker_says_what_is_wrong_in_one_line(orders, root):
-    folder = orders[0].write()
-    (root / "jobs").chmod(0o755)
-    (folder / "lock").mkdir()
-    ended = subprocess.run(
-        [sys.executable, "-m", "harness.worker", str(folder)], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == worker.WRONG
-    assert ended.stderr.count("\n") == 1
-    assert "cannot be written" in ended.stderr

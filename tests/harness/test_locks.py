@@ -9,7 +9,14 @@ import pytest
 from harness.errors import BusyError
 from harness.locks import hold, is_held
 
-HOLDER = "import sys, time; from pathlib import Path; from harness.locks import hold\nwith hold(Path(sys.argv[1]), 'x'): print('held', flush=True); time.sleep(60)"
+HOLDER = """
+import sys, time
+from pathlib import Path
+from harness.locks import hold
+with hold(Path(sys.argv[1]), "x"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def test_a_second_holder_is_told_who_holds_it(tmp_path):

@@ -73,9 +73,9 @@ def test_a_later_layer_replaces_what_stood_below_it():
 
 @pytest.mark.parametrize(
     ("text", "key", "value"),
-    [("model.size=tiny", "model.size", "tiny"), ("recipe.epochs=3", "recipe.epochs", 3), ("data=k400", "data.name", "k400"),
-     ("seeds=[1, 2]", "seeds", [1, 2]), ("model.weights=null", "model.weights", None),
-     ("recipe.learning_rate=5e-3", "recipe.learning_rate", 0.005)],
+    [("model.size=tiny", "model.size", "tiny"), ("recipe.epochs=3", "recipe.epochs", 3),
+     ("data=k400", "data.name", "k400"), ("seeds=[1, 2]", "seeds", [1, 2]),
+     ("model.weights=null", "model.weights", None), ("recipe.learning_rate=5e-3", "recipe.learning_rate", 0.005)],
 )  # fmt: skip
 def test_an_override_is_read_as_yaml(text, key, value):
     assert override(text) == {key: Setting(value, "--set", 0)}

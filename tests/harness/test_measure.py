@@ -1,4 +1,5 @@
 import subprocess
+import sys
 
 import pytest
 import torch
@@ -9,14 +10,20 @@ from tests.conftest import PROJECT
 CPU = torch.device("cpu")
 
 
+PEAK = """
+import torch
+from harness.measure import PeakMemory
+held = torch.ones(8 << 20)  # 32 MiB from before
+memory = PeakMemory(torch.device("cpu"))
+torch.ones(16 << 20).sum()  # 64 MiB, freed at once
+print(memory.bytes() >> 20)
+"""
+
+
 def test_peak_memory_sees_what_was_freed_again_and_nothing_from_before():
-    held = torch.ones(8 << 20)  # 32 MiB from before
-    memory = measure.PeakMemory(CPU)
-    torch.ones(16 << 20).sum()  # 64 MiB, freed at once
-    peak = memory.bytes()
-    assert peak is not None
-    assert 60 << 20 < peak < 90 << 20
-    assert held.numel()
+    # In a process of its own, as jobs are: here, memory that other tests gave back would be used again unseen.
+    told = subprocess.run([sys.executable, "-c", PEAK], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert 60 <= int(told.stdout) < 90
 
 
 def test_speed_is_a_median_with_its_spread():
@@ -27,8 +34,9 @@ def test_speed_is_a_median_with_its_spread():
 def test_a_profile_is_full(spec):
     facts = measure.profile(spec, classes=4)
     assert facts["throughput_batch"] == spec.recipe.batch_size
-    assert all(value for value in facts.values() if not isinstance(value, float))
-    assert facts["latency_s"] > 0
+    assert facts["device"]
+    assert min(facts["latency_s"], facts["throughput_clips_per_s"]) > 0
+    assert facts["inference_memory_bytes"] >= 0
 
 
 def test_the_environment_names_machine_libraries_and_code():

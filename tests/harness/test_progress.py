@@ -4,8 +4,10 @@ from rich.console import Console
 
 from harness.progress import Display, Row, clock, line, summary
 
-TRAINING = {"state": "training", "epoch": 2, "epochs": 9, "loss": 0.5, "accuracy": 0.75, "clips_per_s": 99.6, "eta_s": 61,
-            "elapsed_s": 30.0, "share": 0.25}  # fmt: skip
+TRAINING = {
+    "state": "training", "epoch": 2, "epochs": 9, "loss": 0.5, "accuracy": 0.75,
+    "clips_per_s": 99.6, "eta_s": 61, "elapsed_s": 30.0, "share": 0.25,
+}  # fmt: skip
 
 
 def test_a_running_job_tells_epoch_loss_accuracy_rate_and_time_left():

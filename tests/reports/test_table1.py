@@ -188,6 +188,13 @@ def test_the_answer_names_the_best_and_those_level_with_it(table: pd.DataFrame) 
     )
 
 
+def test_schemes_that_read_the_same_share_the_lead(table: pd.DataFrame) -> None:
+    table.loc[table["attention"].isin(["joint", "axial"]), "motion_percent"] = 98.5
+    assert answer(table, "demo")[1] == (
+        "On the motion set, Joint Space-Time, Divided Space-Time and Axial share the highest accuracy (98.5 %)."
+    )
+
+
 def test_the_answer_says_what_is_missing(mixed_table: pd.DataFrame) -> None:
     appearance, motion = answer(mixed_table, "demo")
     assert "of the 3 measured so far" in appearance
