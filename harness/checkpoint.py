@@ -5,10 +5,13 @@
 A plain `torch.save` file of tensors and plain values, so that it loads with `weights_only=True`.
 """
 
+import errno
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -25,16 +28,9 @@ class Checkpoints:
     def save(self, state: dict[str, Any], step: int) -> Path:
         """Write `state` as the checkpoint of `step`, then drop all but the last two. Raises OSError on a full disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".writing-{os.getpid()}"
-        try:
-            with temporary.open("wb") as file:
-                _save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
+        with written(state, self.folder) as temporary:
             path = self.folder / f"{step:08d}-{file_digest(temporary)[:DIGITS]}.pt"
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         for old in self._paths()[KEPT:]:
             old.unlink(missing_ok=True)
         return path
@@ -61,11 +57,25 @@ class Checkpoints:
         return sorted(self.folder.glob("*-*.pt"), reverse=True) if self.folder.is_dir() else []
 
 
-def _save(state: dict[str, Any], file: Any) -> None:
+@contextmanager
+def written(state: dict[str, Any], folder: Path) -> Iterator[Path]:
+    """A temporary file in `folder` that holds the state and is on the disk, to be renamed; gone afterwards."""
+    temporary = folder / f".writing-{os.getpid()}"
+    try:
+        with temporary.open("wb") as file:
+            _save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _save(state: dict[str, Any], file: BinaryIO) -> None:
     try:
         torch.save(state, file)
-    except RuntimeError as error:  # torch's zip writer reports a full disk as a RuntimeError
-        raise OSError(f"a checkpoint could not be written: {error}") from error
+    except RuntimeError as error:  # so torch's zip writer reports a write that failed, without saying why
+        raise OSError(errno.ENOSPC, "tensors could not be written (is the disk full?)", file.name) from error
 
 
 def file_digest(path: Path) -> str:

@@ -10,7 +10,7 @@
     log.txt, lock
 """
 
-import os
+import errno
 import statistics
 import time
 import traceback
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from harness import cost, evaluate, measure
-from harness.checkpoint import Checkpoints, weights_digest
+from harness.checkpoint import Checkpoints, weights_digest, written
 from harness.control import Control, TimeLimit
 from harness.data.clips import TestViews, TrainClips
 from harness.data.datasets import Dataset, open_dataset
@@ -58,8 +58,6 @@ def run(order: Order, control: Control) -> Record:
                 Checkpoints(folder).clear()
             return record
     except OSError as error:
-        if error.filename and not Path(error.filename).is_relative_to(order.root):
-            raise
         raise OutputError(f"{error.filename or folder}: cannot be written: {error.strerror or error}") from error
 
 
@@ -88,11 +86,9 @@ class _Attempt:
         except (Interrupted, OutputError):
             self.progress.tell("stopped", at_once=True)
             raise
-        except OSError as error:
-            if error.filename is None or Path(error.filename).is_relative_to(self.order.root):
-                raise  # our own output: full or read-only; not the job's fault
-            return self.finish("failed", previous, error)
         except Exception as error:
+            if isinstance(error, OSError) and _is_of_output(error, self.order.root):
+                raise  # the output folder is full or read-only: not the job's fault, and no record could be kept
             return self.finish(_status(error), previous, error)
 
     def work(self, previous: Record | None) -> None:
@@ -149,7 +145,8 @@ class _Attempt:
         }
         weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
         self.weights_sha256 = weights_digest(weights)
-        _write_weights(weights, self.folder / "weights.pt")
+        with written(weights, self.folder) as temporary:
+            temporary.replace(self.folder / "weights.pt")
 
     def watcher(self, batches: int) -> Callable[[State], None]:
         """What is told of a training after each step."""
@@ -249,6 +246,12 @@ def problem(error: Exception) -> Problem:
     return Problem(type=type(error).__name__, message=str(error), traceback="".join(traceback.format_exception(error)))
 
 
+def _is_of_output(error: OSError, root: Path) -> bool:
+    """Whether this is about writing our own files, and not about reading somebody's videos."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    return full or (isinstance(error.filename, str | Path) and Path(error.filename).is_relative_to(root))
+
+
 def _status(error: Exception) -> Status:
     if isinstance(error, Diverged):
         return "diverged"
@@ -256,12 +259,3 @@ def _status(error: Exception) -> Status:
         return "timeout"
     cpu = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     return "oom" if cpu or isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
-
-
-def _write_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(weights, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -103,7 +103,7 @@ def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -
     if known and known.embedded:
         try:
             return READERS[known.format](embedded.ensure(name, cache), name=name)
-        except OSError as error:
+        except FileExistsError as error:
             raise DatasetError(f"the embedded set {name} cannot be made under {cache}: {error}") from error
     entry = _configured(name, datasets_file)
     if known and known.format != entry.format:

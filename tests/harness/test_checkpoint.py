@@ -47,7 +47,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint_and_nothing_else(tmp_path,
         raise RuntimeError("PytorchStreamWriter failed writing file: file write failed")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="could not be written"):
+    with pytest.raises(OSError, match="is the disk full"):
         checkpoints.save(state(2), 2)
     assert len(list(checkpoints.folder.iterdir())) == 1
     assert checkpoints.latest()[0]["position"] == 1
