@@ -4,8 +4,8 @@ Exit codes: 0 done, 1 some jobs failed, 2 wrong input, 130 stopped by the person
 runs or a cost is counted for the first time.
 """
 
+import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness import cost, packages, standing
+from harness import cost, packages, preflight, standing
 from harness.combination import Job
-from harness.data.datasets import DatasetError, class_count, require
-from harness.errors import HarnessError, Interrupted, OutputError
+from harness.data.datasets import DatasetError, class_count
+from harness.errors import HarnessError, Interrupted
 from harness.files import Order
 from harness.locks import hold
 from harness.progress import STYLES, Display
@@ -32,6 +33,7 @@ from results.record import Cost, RecordError
 from results.store import Store
 
 DONE, SOME_FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+WATCH_EVERY_S = 2.0
 FAILURES = ("failed", "oom", "timeout", "diverged")
 Launcher = Literal["inline", "local"]
 
@@ -58,6 +60,9 @@ out = Console(width=None if sys.stdout.isatty() else 160)
 
 SuitePath = Annotated[
     Path, typer.Argument(metavar="SUITE", help="A suite file, such as suites/attention_schemes.yaml.")
+]
+SuitePaths = Annotated[
+    list[Path] | None, typer.Argument(metavar="[SUITE]...", help="Suite files; all in suites/ unless some are named.")
 ]
 ScaleOption = Annotated[Scale, typer.Option("--scale", help="demo: embedded clips, minutes; paper: as published.")]
 SetOption = Annotated[
@@ -111,11 +116,11 @@ def run(
     """Train, test and profile what is missing of a suite, then render its report."""
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
-    _check_writable(root)
+    preflight.check_writable(root)
     with hold(root / "run.lock", f"the output folder {root}"):
         wanted = _wanted(standing.of(suite.jobs, store), retry)
         out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
-        _check_inputs(wanted, root, datasets)
+        preflight.check_inputs(wanted, root, datasets)
         if wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
@@ -123,37 +128,10 @@ def run(
     raise typer.Exit(_outcome(suite, standing.of(suite.jobs, store), problems))
 
 
-def _check_writable(root: Path) -> None:
-    """Raise OutputError before anything is started where nothing could be kept."""
-    probe = root / f".probe-{os.getpid()}"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"0" * 65536)
-    except OSError as error:
-        raise OutputError(f"--root {root}: cannot be written: {error.strerror}; choose another with --root") from None
-    finally:
-        if os.access(root, os.W_OK):
-            probe.unlink(missing_ok=True)
-
-
 def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
     """Jobs that are missing or to be retried; the record of the latter is set aside, its checkpoint is not."""
     states = {*standing.MISSING, *retry, *(FAILURES if Retry.all in retry else ())}
     return [each.job for each in standings if each.state in states]
-
-
-def _check_inputs(jobs: Sequence[Job], root: Path, datasets: Path) -> None:
-    """Raise DatasetError or ModelError now, for data and weights that the jobs would miss or refuse later."""
-    for name in sorted({job.spec.data.name for job in jobs}):
-        require(name, datasets)
-    started = {job.spec.model: job.spec for job in jobs if getattr(job.spec.model, "weights", None)}
-    if started:
-        from models.registry import build
-        from models.weights import load_pretrained
-
-        for model, spec in started.items():
-            classes = class_count(spec.data.name, datasets)
-            load_pretrained(build(model, spec.clip.frames, spec.clip.size, classes), model, root / "weights")
 
 
 def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
@@ -211,7 +189,7 @@ def plan(
             }
         )
     if as_json:
-        _print_json(suite, rows)
+        print(json.dumps(_plain(suite, rows)))
         return
     table = _table("Job", "State", "Params, M", "GMACs/view", "TFLOPs", "Views", "Device-h", "Shared with", "Id")
     for row in rows:
@@ -249,7 +227,7 @@ def _shared(suite: Suite, datasets: Path) -> dict[str, list[str]]:
 
 @app.command(epilog="Example: python -m harness status suites/attention_schemes.yaml --watch")
 def status(
-    suite_path: SuitePath,
+    suite_paths: SuitePaths = None,
     scale: ScaleOption = "demo",
     sets: SetOption = [],  # noqa: B006
     only: OnlyOption = [],  # noqa: B006
@@ -259,40 +237,62 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
-    suite = load(suite_path, scale, sets, only, datasets)
-    while True:
-        standings = standing.of(suite.jobs, Store(root))
-        if as_json:
-            _print_json(suite, [each.plain() for each in standings])
-        else:
-            out.clear() if watch else None
-            table = _table("Job", "State", "Detail", "Id")
-            for each in standings:
-                table.add_row(each.job.label, _state(each.state), each.detail, each.job.id)
-            out.print(table)
-        if not watch:
-            break
-        time.sleep(2)
-    if any(each.state == "damaged" for each in standings):
-        raise typer.Exit(WRONG_INPUT)
-    raise typer.Exit(SOME_FAILED if any(each.state in FAILURES for each in standings) else DONE)
+    suites = [load(path, scale, sets, only, datasets) for path in suite_paths or _all_suites()]
+    store = Store(root)
+    if as_json:
+        print(
+            json.dumps([_plain(suite, [each.plain() for each in standing.of(suite.jobs, store)]) for suite in suites])
+        )
+    elif watch:
+        _watch(suites, store)
+    else:
+        out.print(_standings(suites, store))
+    states = {each.state for suite in suites for each in standing.of(suite.jobs, store)}
+    raise typer.Exit(WRONG_INPUT if "damaged" in states else SOME_FAILED if states & set(FAILURES) else DONE)
+
+
+def _watch(suites: Sequence[Suite], store: Store) -> None:
+    """Show the standings until Ctrl-C."""
+    with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            live.update(_standings(suites, store), refresh=True)
+            time.sleep(WATCH_EVERY_S)
+
+
+def _standings(suites: Sequence[Suite], store: Store) -> Group:
+    tables: list[RenderableType] = []
+    for suite in suites:
+        table = _table("Job", "State", "Detail", "Id")
+        for each in standing.of(suite.jobs, store):
+            table.add_row(each.job.label, _state(each.state), Text(each.detail), each.job.id)
+        tables += [Text(f"{suite.title}, {suite.scale} scale", style="bold"), table]
+    return Group(*tables)
 
 
 @app.command(epilog="Example: python -m harness report suites/attention_schemes.yaml")
 def report(
-    suite_path: SuitePath,
+    suite_paths: SuitePaths = None,
     scale: ScaleOption = "demo",
     sets: SetOption = [],  # noqa: B006
     only: OnlyOption = [],  # noqa: B006
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
 ) -> None:
-    """Render the report of a suite again from its records."""
-    suite = load(suite_path, scale, sets, only, datasets)
-    problems = _render(suite, Store(root), datasets)
+    """Render the reports of suites again from their records."""
+    suites = [load(path, scale, sets, only, datasets) for path in suite_paths or _all_suites()]
+    preflight.check_writable(root)
+    problems = [problem for suite in suites for problem in _render(suite, Store(root), datasets)]
     for problem in problems:
         _say_error(problem)
     raise typer.Exit(WRONG_INPUT if problems else DONE)
+
+
+def _all_suites() -> list[Path]:
+    """The suites of this folder; raises HarnessError where there are none."""
+    paths = sorted(Path("suites").glob("*.yaml"))
+    if not paths:
+        raise HarnessError("no suite was named and there are none in ./suites")
+    return paths
 
 
 def _render(suite: Suite, store: Store, datasets: Path) -> list[str]:
@@ -358,8 +358,9 @@ def profile(
     out.print(table)
 
 
-def _print_json(suite: Suite, jobs: Sequence[dict[str, Any]]) -> None:
-    print(json.dumps({"suite": suite.name, "scale": suite.scale, "jobs": jobs}, indent=1))
+def _plain(suite: Suite, jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A suite for `--json`."""
+    return {"suite": suite.name, "scale": suite.scale, "jobs": list(jobs)}
 
 
 def _table(*headings: str) -> Table:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,7 @@ def test_a_second_run_recomputes_nothing(finished):
 
 def test_status_and_plan_say_the_same_as_json(finished):
     suite, root = finished
-    status = json.loads(harness("status", suite, "--root", root, "--json").stdout)
+    (status,) = json.loads(harness("status", suite, "--root", root, "--json").stdout)
     plan = json.loads(harness("plan", suite, "--root", root, "--json").stdout)
     assert [job["state"] for job in status["jobs"]] == ["done", "done"]
     assert [job["id"] for job in status["jobs"]] == [job["id"] for job in plan["jobs"]]
@@ -57,6 +59,27 @@ def test_status_and_plan_say_the_same_as_json(finished):
     assert all(job["multiply_adds"] > 0 and job["device_hours"] > 0 for job in plan["jobs"])
     shown = harness("status", suite, "--root", root)
     assert "divided  done   top-1 " in shown.stdout
+
+
+def test_without_a_suite_all_of_the_folder_are_shown(finished, tmp_path):
+    suite, root = finished
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "small.yaml").write_text(suite.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "divided  done" in harness("status", "--root", root, cwd=tmp_path).stdout
+    assert "Report: " in harness("report", "--root", root, cwd=tmp_path).stdout
+    nowhere = harness("status", "--root", root, cwd=tmp_path / "suites")
+    assert (nowhere.returncode, nowhere.stderr) == (2, "no suite was named and there are none in ./suites\n")
+
+
+def test_watching_ends_cleanly_with_ctrl_c(finished):
+    suite, root = finished
+    command = [sys.executable, "-m", "harness", "status", str(suite), "--root", str(root), "--watch"]
+    watching = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    watching.send_signal(signal.SIGINT)
+    shown, told = watching.communicate(timeout=30)
+    assert (watching.returncode, told) == (0, "")
+    assert "divided" in shown
 
 
 def test_report_is_rendered_again_from_the_records(finished):
@@ -73,7 +96,7 @@ def test_a_damaged_record_is_named_and_the_others_still_load(finished, tmp_path)
     suite, root = finished
     copy = tmp_path / "runs"
     subprocess.run(["cp", "-r", root, copy], check=True)
-    jobs = json.loads(harness("status", suite, "--root", copy, "--json").stdout)["jobs"]
+    jobs = json.loads(harness("status", suite, "--root", copy, "--json").stdout)[0]["jobs"]
     record = copy / "jobs" / jobs[0]["id"] / "record.json"
     record.write_text(record.read_text(encoding="utf-8")[:200], encoding="utf-8")
     for command in ("status", "report", "run"):
@@ -81,7 +104,7 @@ def test_a_damaged_record_is_named_and_the_others_still_load(finished, tmp_path)
         assert ended.returncode == 2, command
         assert str(record) in (ended.stdout + ended.stderr).replace("\n", "")
         assert "Traceback" not in ended.stderr
-    states = [job["state"] for job in json.loads(harness("status", suite, "--root", copy, "--json").stdout)["jobs"]]
+    states = [job["state"] for job in json.loads(harness("status", suite, "--root", copy, "--json").stdout)[0]["jobs"]]
     assert states == ["damaged", "done"]
 
 

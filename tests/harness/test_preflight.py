@@ -1,0 +1,38 @@
+import pytest
+
+from harness.data.datasets import DatasetError
+from harness.errors import OutputError
+from harness.preflight import check_inputs, check_writable
+from harness.suite import load
+from models.registry import ModelError
+from tests.conftest import PROJECT
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["/proc/nowhere", "{file}/below"])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, where):
+    file = tmp_path / "file"
+    file.write_text("", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"--root .* cannot be written: .*; choose another with --root"):
+        check_writable(type(tmp_path)(where.format(file=file)))
+
+
+def test_data_that_is_missing_is_told(tmp_path):
+    jobs = load(PROJECT / "suites" / "attention_schemes.yaml", "paper").jobs
+    datasets = tmp_path / "datasets.yaml"
+    with pytest.raises(DatasetError, match="is not configured"):
+        check_inputs(jobs, tmp_path, datasets)
+    datasets.write_text("k400: {format: kinetics, root: nowhere}\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"datasets\.yaml:1: k400: there is no folder .*nowhere"):
+        check_inputs(jobs, tmp_path, datasets)
+
+
+def test_weights_that_are_missing_are_told(small_suite, tmp_path):
+    jobs = load(small_suite, sets=["model.weights=./nothing.pt"]).jobs
+    with pytest.raises(ModelError, match="no such checkpoint"):
+        check_inputs(jobs, tmp_path, tmp_path / "datasets.yaml")
+    check_inputs(load(small_suite).jobs, tmp_path, tmp_path / "datasets.yaml")
