@@ -121,6 +121,9 @@ def run(
         wanted = _wanted(standing.of(suite.jobs, store), retry)
         out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
         preflight.check_inputs(wanted, root, datasets)
+        devices = max((job.spec.resources.nodes * job.spec.resources.gpus_per_node for job in wanted), default=1)
+        if devices > 1:
+            out.print(f"The suite asks for {devices} devices a job; this launcher gives one, and accumulates gradients")
         if wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip

@@ -11,6 +11,7 @@
 """
 
 import errno
+import os
 import statistics
 import time
 import traceback
@@ -99,9 +100,11 @@ class _Attempt:
         self.classes = len(dataset.classes)
         clip = self.spec.clip
         self.cost = cost.stored_cost(self.order.root, self.spec.model, clip.frames, clip.size, self.classes)
+        memory = measure.PeakMemory(self.device)
         model = build(self.spec.model, clip.frames, clip.size, self.classes).to(self.device)
         if not (previous and self.reload(model, previous)):
             self.train(model, dataset)
+            self.measured["peak_memory_bytes"] = memory.bytes()
         missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
         for protocol in missing:
             self.test(model, dataset, protocol)
@@ -128,7 +131,6 @@ class _Attempt:
     def train(self, model: nn.Module, dataset: Dataset) -> None:
         spec = self.spec
         load_pretrained(model, spec.model, self.order.root / "weights")
-        memory = measure.PeakMemory(self.device)
         clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed)
         training = Training(model, clips, spec, Checkpoints(self.folder))
         self.notes += training.restore()
@@ -141,7 +143,6 @@ class _Attempt:
             "epoch_s": seconds,
             "clips_per_s": statistics.median(rates),
             "data_wait_share": min(sum(self.state.history_wait_s) / max(sum(seconds), 1e-9), 1.0),
-            "peak_memory_bytes": memory.bytes(),
         }
         weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
         self.weights_sha256 = weights_digest(weights)
@@ -235,6 +236,7 @@ def key(test: Protocol | Test) -> tuple[int, int, int | None]:
 
 def make_deterministic(spec: JobSpec) -> None:
     """Fix everything a number depends on: seed, threads, and the choice of kernels."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
     torch.manual_seed(spec.seed)
     torch.set_num_threads(spec.resources.cpus)
     torch.use_deterministic_algorithms(True, warn_only=True)

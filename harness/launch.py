@@ -129,7 +129,6 @@ class _Pool:
             "PYTHONPATH": str(packages.ROOT),
             "PYTHONSAFEPATH": "1",
             "OMP_NUM_THREADS": str(order.spec.resources.cpus),
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with this
         }
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = _visible_gpus(self.gpus)[slot]

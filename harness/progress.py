@@ -15,6 +15,8 @@ from rich.text import Text
 
 PLAIN_EVERY_S = 5.0
 """At most one plain line a job in this time, but for its start and its end."""
+WIDE = 120
+"""Columns from which a line has room for a bar."""
 STYLES = {"done": "green", "failed": "red", "oom": "red", "diverged": "red", "timeout": "yellow", "stopped": "yellow"}
 
 
@@ -60,7 +62,7 @@ class Display:
             if row.ended or not self.live:
                 self._say(row, summary(rows, self.slots))
         if self.live:
-            self.live.update(_table(rows, summary(rows, self.slots)))
+            self.live.update(_table(rows, summary(rows, self.slots), bars=self.console.width >= WIDE))
 
     def _say(self, row: Row, whole: str) -> None:
         """Print a plain line when a job started, ended, or told something new a while after its last line."""
@@ -109,10 +111,10 @@ def clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def _table(rows: Sequence[Row], whole: str) -> Group:
+def _table(rows: Sequence[Row], whole: str, bars: bool) -> Group:
     table = Table.grid(padding=(0, 2))
     for row in rows:
         if row.state == "running":
-            bar = ProgressBar(total=1.0, completed=row.progress.get("share", 0.0), width=20)
-            table.add_row(Text(row.label), bar, Text(line(row)))
+            bar = [ProgressBar(total=1.0, completed=row.progress.get("share", 0.0), width=20)] if bars else []
+            table.add_row(Text(row.label, no_wrap=True), *bar, Text(line(row), no_wrap=True, overflow="ellipsis"))
     return Group(table, Text(whole, style="bold"))

@@ -73,7 +73,7 @@ class Measured(_Part):
     devices: Count
     device_hours: float
     clips_per_s: float | None
-    """In training, median over steps."""
+    """In training, median over epochs."""
     data_wait_share: Share | None
     peak_memory_bytes: Count | None
     latency_s: float | None
