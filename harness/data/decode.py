@@ -89,7 +89,7 @@ def _walk(reader: decord.VideoReader, wanted: Indices, pixels: int) -> Iterator[
 
     A seek or skip costs decord about 0.15 ms whatever the size, a frame decoded in passing about 4 ns per pixel. So
     small gaps in small frames are decoded through, and large ones are left to `seek_accurate`, which jumps to a key
-    frame only where one lies between. Against `get_batch` this saves a quarter of the time of the embedded clips.
+    frame only where one lies between. `benchmarks/decode_clips.py` measures it against `get_batch`.
     """
     position = 0
     for index in wanted.tolist():
