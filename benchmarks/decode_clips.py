@@ -1,6 +1,6 @@
 """Milliseconds to decode one training clip of the embedded sets: ours beside decord's own `get_batch`, in one run.
 
-    PYTHONPATH=. python benchmarks/decode_clips.py
+PYTHONPATH=. python benchmarks/decode_clips.py
 """
 
 import statistics

@@ -198,7 +198,7 @@ def plan(
     for row in rows:
         hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
         table.add_row(
-            row["label"], _state(row["state"]), f"{row['parameters'] / 1e6:.2f}", f"{row['multiply_adds'] / 1e9:.2f}",
+            row["label"], _state(row["state"]), f"{row['parameters'] / 1e6:.4g}", f"{row['multiply_adds'] / 1e9:.4g}",
             f"{row['tflops']:.3g}", str(row["views"]), hours, ", ".join(row["shared_with"]), row["id"],
         )  # fmt: skip
     out.print(table)
@@ -306,6 +306,7 @@ def _render(suite: Suite, store: Store, datasets: Path) -> list[str]:
     standings = standing.of(suite.jobs, store)
     problems = [each.problem for each in standings if each.problem]
     if "table1" not in suite.reports:
+        out.print(_standings([suite], store))
         return problems
     for job in load(suite.path, "paper", datasets_file=datasets).jobs:
         _job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale

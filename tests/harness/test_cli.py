@@ -82,6 +82,16 @@ def test_watching_ends_cleanly_with_ctrl_c(finished):
     assert "divided" in shown
 
 
+def test_a_suite_without_a_report_lists_its_jobs(finished, tmp_path):
+    suite, root = finished
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(suite.read_text(encoding="utf-8").replace("reports: [table1]\n", ""), encoding="utf-8")
+    ended = harness("run", plain, "--root", root)
+    assert ended.returncode == 0
+    assert "divided  done   top-1 " in ended.stdout
+    assert "K400" not in ended.stdout
+
+
 def test_report_is_rendered_again_from_the_records(finished):
     suite, root = finished
     page = root / "reports" / "small" / "index.html"
