@@ -37,7 +37,9 @@ def outcome(record: Record) -> str:
     if record.error:
         return f": {record.error.message.splitlines()[0] if record.error.message else record.error.type}"
     scores = ", ".join(f"{test.top1:.1%} ({test.clips} x {test.crops} views)" for test in record.tests)
-    return f" in {record.measured.wall_s:.0f} s: top-1 {scores}"
+    more = f" and {len(record.notes) - 1} more notes" if len(record.notes) > 1 else ""
+    note = f"; {record.notes[0]}{more}" if record.notes else ""
+    return f" in {record.measured.wall_s:.0f} s: top-1 {scores}{note}"
 
 
 def inline(orders: Sequence[Order], display: Display) -> None:

@@ -19,6 +19,7 @@ from harness.control import Control, TimeLimit
 from harness.data.datasets import open_dataset
 from harness.errors import BusyError, Interrupted, OutputError
 from harness.files import Order, read_progress
+from harness.launch import outcome
 from harness.locks import hold
 from harness.spec import Protocol
 from results.record import Record
@@ -135,6 +136,7 @@ def test_a_damaged_checkpoint_costs_one_checkpoint_and_is_said(order, tmp_path):
     record = job.run(damaged, Control())
     assert facts(record) == facts(whole)
     assert [note for note in record.notes if "damaged" in note]
+    assert f"checkpoint {newest.name} is damaged" in outcome(record)
 
 
 def test_a_new_protocol_costs_a_test_and_no_training(order, monkeypatch):
