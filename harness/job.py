@@ -68,8 +68,12 @@ class _Attempt:
     def __init__(self, order: Order, folder: Path, control: Control) -> None:
         self.order, self.spec, self.folder, self.control = order, order.spec, folder, control
         self.progress = Progress(folder, self.spec.recipe.epochs)
-        self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of this job yet."""
+        self.started = datetime.now(UTC).isoformat(timespec="seconds")
         self.measured: dict[str, Any] = {"train_s": 0.0, "test_s": 0.0}
         self.state = State()
         self.tests: list[Test] = []
@@ -81,51 +85,59 @@ class _Attempt:
     def record(self, previous: Record | None) -> Record:
         """Do the work; whatever goes wrong with it becomes the record's status."""
         self.progress.tell("starting", at_once=True)
+        if previous and previous.weights_sha256:
+            self.adopt(previous)
         try:
-            self.work(previous if previous and previous.status == "done" else None)
-            return self.finish("done", previous)
+            self.work()
+            return self.finish("done")
         except (Interrupted, OutputError):
             self.progress.tell("stopped", at_once=True)
             raise
         except Exception as error:
             if isinstance(error, OSError) and _is_of_output(error, self.order.root):
                 raise  # the output folder is full or read-only: not the job's fault, and no record could be kept
-            return self.finish(_status(error), previous, error)
+            return self.finish(_status(error), error)
 
-    def work(self, previous: Record | None) -> None:
+    def work(self) -> None:
         make_deterministic(self.spec)
         dataset = open_dataset(
             self.spec.data.name, cache=self.order.root / "data", datasets_file=self.order.datasets_file
         )
-        self.classes = len(dataset.classes)
-        clip = self.spec.clip
-        self.cost = cost.stored_cost(self.order.root, self.spec.model, clip.frames, clip.size, self.classes)
+        clip, classes = self.spec.clip, len(dataset.classes)
+        counted = cost.stored_cost(self.order.root, self.spec.model, clip.frames, clip.size, classes)
         memory = measure.PeakMemory(self.device)
-        model = build(self.spec.model, clip.frames, clip.size, self.classes).to(self.device)
-        if not (previous and self.reload(model, previous)):
+        model = build(self.spec.model, clip.frames, clip.size, classes).to(self.device)
+        trained = self.reload(model)
+        self.classes, self.cost = classes, counted
+        if not trained:
             self.train(model, dataset)
             self.measured["peak_memory_bytes"] = memory.bytes()
         missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
         for protocol in missing:
             self.test(model, dataset, protocol)
-        if "latency_s" not in self.measured:
+        if self.measured.get("latency_s") is None:
             self.profile(model)
 
-    def reload(self, model: nn.Module, previous: Record) -> bool:
-        """Take up a finished training: its weights and all that its record says. False where the weights are gone."""
-        path = self.folder / "weights.pt"
-        weights = torch.load(path, map_location=self.device, weights_only=True) if path.is_file() else {}
-        if weights_digest(weights) != previous.weights_sha256:
+    def adopt(self, previous: Record) -> None:
+        """Begin with what a finished training's record says, so that nothing after it can lose it."""
+        self.started, self.weights_sha256 = previous.started, previous.weights_sha256
+        self.classes, self.cost = previous.classes, previous.cost
+        self.tests, self.notes = list(previous.tests), list(previous.notes)
+        self.measured = previous.measured.model_dump()
+        self.state = State(
+            history=[epoch.model_dump() for epoch in previous.epochs], skipped=dict.fromkeys(previous.skipped, "")
+        )
+
+    def reload(self, model: nn.Module) -> bool:
+        """Load the weights of the adopted training; False, and nothing adopted, where there are none or others."""
+        if self.weights_sha256 is None:
+            return False
+        weights = _read_weights(self.folder / "weights.pt")
+        if weights_digest(weights) != self.weights_sha256:
+            self.forget()
             self.notes.append("weights.pt was missing or damaged, so the model was trained again")
             return False
         model.load_state_dict(weights)
-        self.tests, self.notes = list(previous.tests), list(previous.notes)
-        self.weights_sha256 = previous.weights_sha256
-        self.measured = previous.measured.model_dump()
-        self.state = State(
-            history=[epoch.model_dump() for epoch in previous.epochs],
-            skipped=dict.fromkeys(previous.skipped, ""),
-        )
         return True
 
     def train(self, model: nn.Module, dataset: Dataset) -> None:
@@ -194,7 +206,7 @@ class _Attempt:
         batch = self.spec.resources.micro_batch or self.spec.recipe.batch_size
         self.measured |= measure.speed(model, self.spec, batch)
 
-    def finish(self, status: Status, previous: Record | None, error: Exception | None = None) -> Record:
+    def finish(self, status: Status, error: Exception | None = None) -> Record:
         """The record of what is known now."""
         elapsed_s = self.progress.elapsed_s
         self.notes += [f"not decoded in training: {name}: {why}" for name, why in self.state.skipped.items() if why]
@@ -221,7 +233,7 @@ class _Attempt:
             notes=list(dict.fromkeys(self.notes)),
             measured=Measured(**facts),
             environment=measure.environment(self.device),
-            started=previous.started if previous and previous.status == "done" else self.started,
+            started=self.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             error=problem(error) if error else None,
         )
@@ -252,6 +264,15 @@ def _is_of_output(error: OSError, root: Path) -> bool:
     """Whether this is about writing our own files, and not about reading somebody's videos."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
     return full or (isinstance(error.filename, str | Path) and Path(error.filename).is_relative_to(root))
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The weights in a file; none where it is missing or damaged, for which torch raises a dozen types."""
+    try:
+        weights: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        return {}
+    return weights
 
 
 def _status(error: Exception) -> Status:

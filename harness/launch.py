@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from harness import packages
 from harness.control import Control
@@ -171,7 +172,7 @@ class _Pool:
             worker.row.state = "queued"
             self.queue.insert(0, (worker.order, worker.row))
             return
-        record = _obituary(worker, code, deaths)
+        record = _obituary(worker, code, deaths, self.store.read(worker.folder.name))
         self.store.write(record)
         worker.row.state, worker.row.outcome = record.status, outcome(record)
 
@@ -224,14 +225,20 @@ def _visible_gpus(gpus: int) -> list[str]:
     return visible.split(",") if visible else [str(index) for index in range(gpus)]
 
 
-def _obituary(worker: _Worker, code: int, deaths: int) -> Record:
-    """The record of a job whose process kept dying without one."""
+def _obituary(worker: _Worker, code: int, deaths: int, previous: Record | None) -> Record:
+    """The record of a job whose process kept dying without one; what an earlier record says is kept."""
     how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     hint = " (the kernel kills with SIGKILL when memory runs out)" if code == -signal.SIGKILL else ""
     now = datetime.now(UTC).isoformat(timespec="seconds")
+    error = Problem(
+        type="Died",
+        message=f"the worker process died {deaths} times, last {how}{hint}",
+        traceback=_tail(worker.folder / "log.txt"),
+    )
+    if previous:
+        return previous.model_copy(update={"status": "failed", "error": error, "finished": now})
     elapsed_s = float(worker.row.progress.get("elapsed_s", 0.0))
-    nothing = dict.fromkeys(name for name in Measured.model_fields)
-    measured = nothing | {
+    measured: dict[str, Any] = dict.fromkeys(Measured.model_fields) | {
         "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": 1,
         "device_hours": elapsed_s / 3600, "epoch_s": [], "attempts": deaths,
     }  # fmt: skip
@@ -247,15 +254,11 @@ def _obituary(worker: _Worker, code: int, deaths: int) -> Record:
         skipped=[],
         weights_sha256=None,
         notes=[],
-        measured=Measured(**measured),  # type: ignore[arg-type]
+        measured=Measured(**measured),
         environment={},
         started=now,
         finished=now,
-        error=Problem(
-            type="Died",
-            message=f"the worker process died {deaths} times, last {how}{hint}",
-            traceback=_tail(worker.folder / "log.txt"),
-        ),
+        error=error,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import job, train
+from harness import evaluate, job, train
 from harness.checkpoint import Checkpoints
 from harness.control import Control, TimeLimit
 from harness.data.datasets import open_dataset
@@ -150,10 +150,28 @@ def test_a_new_protocol_costs_a_test_and_no_training(order, monkeypatch):
     assert second.epochs == first.epochs
 
 
-def test_weights_that_are_gone_are_trained_again(order):
+def test_a_test_that_fails_loses_neither_the_training_nor_the_tests_before_it(order, monkeypatch):
     first = job.run(order, Control())
-    weights = order.root / "jobs" / first.id / "weights.pt"
-    weights.unlink()
+    more = replace(order, spec=replace(order.spec, tests=(*order.spec.tests, Protocol(clips=2, crops=3, size=16))))
+    for culprit in ("scores", "open"):  # in the new test itself, and before the model is even built
+        with monkeypatch.context() as patch:
+            if culprit == "scores":
+                patch.setattr(evaluate, "scores", lambda *_: 1 / 0)
+            else:
+                patch.setattr(job, "open_dataset", lambda *_, **__: 1 / 0)
+            failed = job.run(more, Control())
+        assert (failed.status, failed.error.type) == ("failed", "ZeroDivisionError")
+        assert (failed.tests, failed.epochs, failed.cost) == (first.tests, first.epochs, first.cost)
+        assert failed.weights_sha256 == first.weights_sha256
+    monkeypatch.setattr(train.Training, "run", lambda *_: pytest.fail("trained again"))
+    again = job.run(more, Control())
+    assert (again.status, len(again.tests), again.tests[0]) == ("done", 2, first.tests[0])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:100])])
+def test_weights_that_are_gone_are_trained_again(order, damage):
+    first = job.run(order, Control())
+    damage(order.root / "jobs" / first.id / "weights.pt")
     again = job.run(order, Control())
     assert again.weights_sha256 == first.weights_sha256
     assert "trained again" in again.notes[0]

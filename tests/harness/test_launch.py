@@ -17,6 +17,7 @@ from harness import launch
 from harness.errors import Interrupted, OutputError
 from harness.files import Order, read_progress
 from harness.progress import Display
+from harness.spec import Protocol
 from harness.suite import load
 from results.store import Store
 from tests.conftest import PROJECT
@@ -95,6 +96,20 @@ def test_a_worker_that_dies_too_often_gets_a_record_and_the_sweep_goes_on(
     assert set(records) == {"failed", "done"}
     assert "died 3 times, last killed by SIGKILL" in records["failed"].error.message
     assert "the kernel kills with SIGKILL when memory runs out" in told.getvalue()
+
+
+def test_a_worker_that_dies_in_a_later_test_loses_no_earlier_result(orders, root, display, monkeypatch, tmp_path):
+    store = Store(root)
+    launch.local(orders[:1], store, display, slots=1, gpus=0)
+    (before,), _ = store.load()
+    spec = replace(orders[0].spec, tests=(*orders[0].spec.tests, Protocol(clips=2, crops=1, size=16)))
+    crashing(monkeypatch, tmp_path, DIES_TWICE.format(path=str(tmp_path / "deaths"), times=3))
+    launch.local([replace(orders[0], spec=spec)], store, display, slots=1, gpus=0)
+    (after,), _ = store.load()
+    assert (after.status, after.tests, after.weights_sha256) == ("failed", before.tests, before.weights_sha256)
+    launch.local([replace(orders[0], spec=spec)], store, display, slots=1, gpus=0)
+    (again,), _ = store.load()
+    assert (again.status, len(again.tests), again.epochs) == ("done", 2, before.epochs)
 
 
 def test_a_worker_that_cannot_write_stops_the_sweep_with_its_reason(orders, root, display, monkeypatch, tmp_path):
