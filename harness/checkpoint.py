@@ -42,7 +42,7 @@ class Checkpoints:
             if file_digest(path)[:DIGITS] == path.stem.partition("-")[2]:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
                 return state, notes
-            notes.append(f"checkpoint {path.name} is damaged (its digest differs); the one before it was used")
+            notes.append(f"checkpoint {path.name} is damaged (its digest differs) and was passed over")
         return None, notes
 
     def clear(self) -> None:
@@ -60,6 +60,10 @@ class Checkpoints:
 @contextmanager
 def written(state: dict[str, Any], folder: Path) -> Iterator[Path]:
     """A temporary file in `folder` that holds the state and is on the disk, to be renamed; gone afterwards."""
+    for left in folder.glob(
+        ".writing-*"
+    ):  # by a process that was killed while it wrote; the caller holds the job's lock
+        left.unlink(missing_ok=True)
     temporary = folder / f".writing-{os.getpid()}"
     try:
         with temporary.open("wb") as file:

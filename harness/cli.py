@@ -95,6 +95,9 @@ def main() -> None:
     except (HarnessError, ModelError, RecordError, DatasetError) as error:
         _say_error(str(error))
         sys.exit(WRONG_INPUT)
+    except OSError as error:
+        _say_error(f"{error.filename or 'a file'}: cannot be read or written: {error.strerror or error}")
+        sys.exit(WRONG_INPUT)
 
 
 def _say_error(text: str) -> None:
@@ -123,17 +126,21 @@ def run(
         preflight.check_inputs(wanted, root, datasets)
         devices = max((job.spec.resources.nodes * job.spec.resources.gpus_per_node for job in wanted), default=1)
         if devices > 1:
-            out.print(f"The suite asks for {devices} devices a job; this launcher gives one, and accumulates gradients")
+            out.print(f"The suite asks for {devices} devices a job; this launcher gives each job one")
         if wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
         problems = _render(suite, store, datasets)
-    raise typer.Exit(_outcome(suite, standing.of(suite.jobs, store), problems))
+    raise typer.Exit(_outcome(store, standing.of(suite.jobs, store), problems))
 
 
 def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
-    """Jobs that are missing or to be retried; the record of the latter is set aside, its checkpoint is not."""
-    states = {*standing.MISSING, *retry, *(FAILURES if Retry.all in retry else ())}
+    """Jobs that are missing or to be retried.
+
+    So are those that seem to run: as this process holds the folder's lock, they are what a killed launcher left behind,
+    about to save and end; their jobs wait for that and go on.
+    """
+    states = {*standing.MISSING, "running", *retry, *(FAILURES if Retry.all in retry else ())}
     return [each.job for each in standings if each.state in states]
 
 
@@ -149,17 +156,20 @@ def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: 
             launch.local(orders, store, display, slots, gpus)
 
 
-def _outcome(suite: Suite, standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:
+def _outcome(store: Store, standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:
     """Tell what is not well, and the exit code that says it."""
     failed = [each for each in standings if each.state in FAILURES]
     for each in failed:
-        _say_error(f"{each.job.label}: {each.state}: {each.detail} (log: {suite.name} {each.job.id})")
+        _say_error(f"{each.job.label}: {each.state}: {each.detail} ({store.record_path(each.job.id)})")
     if failed:
         states = " ".join(f"--retry {state}" for state in sorted({each.state for each in failed}))
         _say_error(f"{len(failed)} of {len(standings)} jobs did not end well; to run them again: {states}")
+    unfinished = [each for each in standings if each.state in (*standing.MISSING, "running")]
+    if unfinished:
+        _say_error(f"{len(unfinished)} of {len(standings)} jobs are unfinished; the same command goes on with them")
     for problem in problems:
         _say_error(problem)
-    return WRONG_INPUT if problems else SOME_FAILED if failed else DONE
+    return WRONG_INPUT if problems else SOME_FAILED if failed or unfinished else DONE
 
 
 @app.command(epilog="Example: python -m harness plan suites/attention_schemes.yaml --scale paper")

@@ -14,7 +14,7 @@ from harness.control import Control
 from harness.data.clips import TestViews, to_input
 from harness.data.decode import DecodeError
 from harness.spec import JobSpec, Protocol
-from harness.train import autocast
+from harness.train import Diverged, autocast
 from results.record import Test
 
 TOP5_FROM = 6
@@ -52,7 +52,7 @@ def scores(
 ) -> Scores:
     """Score every view of every validation video; `watch` is told (videos done, videos).
 
-    Raises Interrupted and TimeLimit.
+    Raises Interrupted, TimeLimit, and Diverged where a score is no number.
     """
     videos = views.dataset.val
     shape = (len(videos), views.protocol.clips * views.protocol.crops, len(views.dataset.classes))
@@ -61,6 +61,8 @@ def scores(
     model.eval()
     for indices, clips in _batches(views, spec.resources.micro_batch or spec.recipe.batch_size, undecodable):
         scored[indices] = _softmax(model, clips, spec).reshape(len(indices), *shape[1:])
+        if not np.isfinite(scored[indices]).all():
+            raise Diverged(f"the model's scores of {videos[indices[0]].id} and its neighbours are no numbers")
         watch(indices[-1] + 1, len(videos))
         control.check()
     labels = np.array([video.label for video in videos], np.int64)

@@ -110,8 +110,7 @@ class _Attempt:
         trained = self.reload(model)
         self.classes, self.cost = classes, counted
         if not trained:
-            self.train(model, dataset)
-            self.measured["peak_memory_bytes"] = memory.bytes()
+            self.train(model, dataset, memory)
         missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
         for protocol in missing:
             self.test(model, dataset, protocol)
@@ -140,20 +139,22 @@ class _Attempt:
         model.load_state_dict(weights)
         return True
 
-    def train(self, model: nn.Module, dataset: Dataset) -> None:
+    def train(self, model: nn.Module, dataset: Dataset, memory: measure.PeakMemory) -> None:
         spec = self.spec
         load_pretrained(model, spec.model, self.order.root / "weights")
+        torch.manual_seed(spec.seed)  # wherever the weights came from, the training draws the same numbers
         clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed)
         training = Training(model, clips, spec, Checkpoints(self.folder))
         self.notes += training.restore()
         self.state = training.state
-        training.run(self.control, self.watcher(clips.batches_per_epoch))
+        training.run(self.control, self.watcher(clips.batches_per_epoch, memory))
         seconds = self.state.history_s
         rates = [row["clips"] / s for row, s in zip(self.state.history, seconds, strict=True) if s > 0]
         self.measured |= {
             "train_s": sum(seconds),
             "epoch_s": seconds,
             "clips_per_s": statistics.median(rates),
+            "peak_memory_bytes": self.state.peak_memory_bytes or None,
             "data_wait_share": min(sum(self.state.history_wait_s) / max(sum(seconds), 1e-9), 1.0),
         }
         weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
@@ -161,13 +162,14 @@ class _Attempt:
         with written(weights, self.folder) as temporary:
             temporary.replace(self.folder / "weights.pt")
 
-    def watcher(self, batches: int) -> Callable[[State], None]:
+    def watcher(self, batches: int, memory: measure.PeakMemory) -> Callable[[State], None]:
         """What is told of a training after each step."""
         began, steps = time.monotonic(), 0
 
         def watch(state: State) -> None:
             nonlocal steps
             steps += 1
+            state.peak_memory_bytes = max(state.peak_memory_bytes, memory.bytes() or 0)
             row = state.history[-1] if state.history else {}
             running = {"loss": state.loss_sum / max(state.clips, 1), "accuracy": state.correct / max(state.clips, 1)}
             now = running if state.clips else row

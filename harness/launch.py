@@ -134,7 +134,8 @@ class _Pool:
             "OMP_NUM_THREADS": str(order.spec.resources.cpus),
         }
         if self.gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = _visible_gpus(self.gpus)[slot]
+            visible = _visible_gpus(self.gpus)
+            environment["CUDA_VISIBLE_DEVICES"] = visible[slot % len(visible)]
         with (folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "harness.worker", str(folder)],

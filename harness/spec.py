@@ -27,7 +27,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Value(BaseModel):
     """A frozen value that refuses unknown keys and silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Data(Value):

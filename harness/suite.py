@@ -55,6 +55,8 @@ def load(
     mistakes = list(doc.mistakes)
     jobs_at = {each: _jobs(reader, each, (), mistakes, datasets_file) for each in matrix.SCALES}
     jobs = _jobs(reader, scale, sets, mistakes, datasets_file) if sets else jobs_at[scale]
+    if not (mistakes or reader.mistakes or jobs):
+        mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))
     if mistakes or reader.mistakes:
         raise SuiteError([*mistakes, *reader.mistakes])
     return Suite(path, title, question, reports, scale, tuple(_kept(jobs, only)))

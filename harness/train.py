@@ -50,6 +50,8 @@ class State:
     history_wait_s: list[float] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     """Training videos that did not decode, with the reason."""
+    peak_memory_bytes: int = 0
+    """Of all attempts so far."""
 
 
 Watch = Callable[[State], None]
@@ -82,7 +84,7 @@ class Training:
             self.scaler.load_state_dict(saved["scaler"])
             self.state = State(**saved["state"])
             torch.set_rng_state(saved["random"])
-            if self.device.type == "cuda":
+            if self.device.type == "cuda" and "random_cuda" in saved:  # absent where a CPU saved it
                 torch.cuda.set_rng_state(saved["random_cuda"], self.device)
         return notes
 
@@ -119,12 +121,13 @@ class Training:
             if len(batch.labels):
                 self._step(batch)
             state.batch += 1
-            now = time.perf_counter()
-            state.wait_s, state.seconds, began = state.wait_s + waited, state.seconds + now - began, now
+            state.wait_s += waited
+            state.seconds += time.perf_counter() - began
             if state.batch == self.clips.batches_per_epoch:
                 break
             watch(state)
             self._maybe_stop(control)
+            began = time.perf_counter()  # telling and saving are no waiting for data
         self._close_epoch()
         watch(state)
         self._maybe_stop(control)

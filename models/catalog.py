@@ -12,7 +12,7 @@ Problem = tuple[str, str]
 class Options(BaseModel):
     """The settings of one architecture; a subclass adds its own and names itself by the default of `name`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     COSTLESS: ClassVar[frozenset[str]] = frozenset()
     """Settings that change neither the parameters nor the multiply-adds: costs are kept without them."""

@@ -1,7 +1,8 @@
 """One job's record: the schema of `record.json`.
 
-A record is written once, when its job ends, and never edited. A job that failed has a record too: `status` says how it
-ended and `error` why. Accuracies are shares (0..1), times are seconds (`_s`) or hours (`_hours`), memory is bytes.
+A record is written whole when its job ends; a later run that retries the job or adds a test replaces it. A job that
+failed has a record too: `status` says how it ended and `error` why. Accuracies are shares (0..1), times are seconds
+(`_s`) or hours (`_hours`), memory is bytes.
 """
 
 from typing import Annotated, Any, Final, Literal

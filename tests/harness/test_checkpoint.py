@@ -53,6 +53,14 @@ def test_a_write_that_fails_leaves_the_old_checkpoint_and_nothing_else(tmp_path,
     assert checkpoints.latest()[0]["position"] == 1
 
 
+def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.folder.mkdir()
+    (checkpoints.folder / ".writing-1").write_bytes(b"half")
+    checkpoints.save(state(1), 1)
+    assert len(list(checkpoints.folder.iterdir())) == 1
+
+
 def test_clear_leaves_nothing(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(1), 1)

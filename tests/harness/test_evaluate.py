@@ -1,10 +1,17 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+from harness.control import Control
+from harness.data.clips import TestViews
+from harness.data.datasets import open_dataset
 from harness.evaluate import Scores, file_name, summary
+from harness.evaluate import scores as evaluate_scores
 from harness.spec import Protocol
+from harness.train import Diverged
 
 
 def scores(views: list, labels: list[int], undecodable: dict[str, str] | None = None) -> Scores:
@@ -36,6 +43,20 @@ def test_top_1_and_top_5_agree_with_counting_by_hand(classes, videos, seed):
     better = [(row > row[label]).sum() for row, label in zip(views.mean(axis=1), labels, strict=True)]
     assert test.top1 == pytest.approx(sum(n < 1 for n in better) / videos)
     assert test.top5 == pytest.approx(sum(n < 5 for n in better) / videos)
+
+
+def test_scores_that_are_no_numbers_are_a_divergence_and_not_unanswered_videos(spec, embedded_cache):
+    class Broken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, clip):
+            return torch.full((len(clip), 4), float("nan"))
+
+    views = TestViews(open_dataset("motion", cache=embedded_cache), spec.clip, spec.tests[0])
+    with pytest.raises(Diverged, match="are no numbers"):
+        evaluate_scores(Broken(), views, spec, Control(), lambda done, videos: None)
 
 
 def test_scores_are_written_whole(tmp_path):

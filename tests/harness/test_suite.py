@@ -171,6 +171,18 @@ def test_a_scale_replaces_the_values_of_an_axis_by_a_list_only(tmp_path):
     assert ":9: clip.size: is an axis of the matrix; here a list of other values may stand" in told
 
 
+def test_a_suite_that_leaves_no_job_is_a_mistake(tmp_path):
+    path = write(tmp_path, f"{HEAD}matrix:\n  clip.frames: [4]\nexclude:\n  - {{clip.frames: 4}}\n")
+    assert mistakes(path) == [f"{path}:8: exclude: leaves no job at demo scale"]
+
+
+@pytest.mark.parametrize("change", ["model.drop_path: ['0.1']", "model.fused: ['yes']", "clip.mean: [.nan]",
+                                    "recipe.learning_rate: [.inf]"])  # fmt: skip
+def test_values_of_the_wrong_type_or_no_numbers_are_mistakes(tmp_path, change):
+    (told,) = mistakes(write(tmp_path, f"{HEAD}matrix:\n  {change}\n"))
+    assert ":7: " in told
+
+
 def test_set_overrides_everything_and_only_filters(tmp_path):
     path = write(tmp_path, SMALL_SUITE)
     assert [job.spec.recipe.epochs for job in load(path, sets=["recipe.epochs=7"]).jobs] == [7, 7]
