@@ -120,6 +120,7 @@ def run(
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
     preflight.check_writable(root)
+    preflight.check_reports(suite)
     with hold(root / "run.lock", f"the output folder {root}"):
         wanted = _wanted(standing.of(suite.jobs, store), retry)
         out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.combination import Job
 from harness.data.datasets import class_count, require
-from harness.errors import OutputError
+from harness.errors import HarnessError, OutputError
+from harness.suite import Suite
 
 
 def check_writable(root: Path) -> None:
@@ -34,3 +35,16 @@ def check_inputs(jobs: Sequence[Job], root: Path, datasets: Path) -> None:
         for model, spec in started.items():
             classes = class_count(spec.data.name, datasets)
             load_pretrained(build(model, spec.clip.frames, spec.clip.size, classes), model, root / "weights")
+
+
+def check_reports(suite: Suite) -> None:
+    """Raise HarnessError now for jobs that the suite's report could not tell apart later."""
+    seen: dict[tuple[str, str, int], Job] = {}
+    for job in suite.jobs if "table1" in suite.reports else ():
+        scheme = getattr(job.spec.model, "attention", None)
+        first = seen.setdefault((str(scheme), job.spec.data.name, job.spec.seed), job)
+        if scheme and first is not job:
+            raise HarnessError(
+                f"{suite.path}: reports: table1 has one cell for a scheme, a data set and a seed, and two jobs would "
+                f"share one: {first.label} and {job.label}; leave table1 out, or keep one of them with --only"
+            )

@@ -1,8 +1,8 @@
 import pytest
 
 from harness.data.datasets import DatasetError
-from harness.errors import OutputError
-from harness.preflight import check_inputs, check_writable
+from harness.errors import HarnessError, OutputError
+from harness.preflight import check_inputs, check_reports, check_writable
 from harness.suite import load
 from models.registry import ModelError
 from tests.conftest import PROJECT
@@ -36,3 +36,13 @@ def test_weights_that_are_missing_are_told(small_suite, tmp_path):
     with pytest.raises(ModelError, match="no such checkpoint"):
         check_inputs(jobs, tmp_path, tmp_path / "datasets.yaml")
     check_inputs(load(small_suite).jobs, tmp_path, tmp_path / "datasets.yaml")
+
+
+def test_jobs_that_would_share_a_cell_of_table_1_are_told(tmp_path):
+    path = PROJECT / "suites" / "attention_schemes.yaml"
+    sized = tmp_path / "sized.yaml"
+    text = path.read_text(encoding="utf-8").replace("matrix:\n", "matrix:\n  clip.frames: [4, 8]\n")
+    sized.write_text(text, encoding="utf-8")
+    check_reports(load(path, sets=["seeds=[0, 1]"]))
+    with pytest.raises(HarnessError, match=r"two jobs would share one: .*space.* and .*space"):
+        check_reports(load(sized))
