@@ -199,18 +199,22 @@ def plan(
                 "multiply_adds": counted.multiply_adds,
                 "views": views,
                 "tflops": counted.multiply_adds * views / 1e12,
+                "peak_memory_bytes": each.record.measured.peak_memory_bytes if each.record else None,
                 "devices": spec.resources.nodes * spec.resources.gpus_per_node,
             }
         )
     if as_json:
         print(json.dumps(_plain(suite, rows)))
         return
-    table = _table("Job", "State", "Params, M", "GMACs/view", "TFLOPs", "Views", "Device-h", "Shared with", "Id")
+    table = _table(
+        "Job", "State", "Params, M", "GMACs/view", "TFLOPs", "Views", "Peak, MiB", "Device-h", "Shared with", "Id"
+    )
     for row in rows:
         hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
+        peak = "" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**20:.0f}"
         table.add_row(
             row["label"], _state(row["state"]), f"{row['parameters'] / 1e6:.4g}", f"{row['multiply_adds'] / 1e9:.4g}",
-            f"{row['tflops']:.3g}", str(row["views"]), hours, ", ".join(row["shared_with"]), row["id"],
+            f"{row['tflops']:.3g}", str(row["views"]), peak, hours, ", ".join(row["shared_with"]), row["id"],
         )  # fmt: skip
     out.print(table)
     to_run = sum(row["state"] in standing.MISSING for row in rows)
