@@ -36,7 +36,7 @@ LOG_TAIL_BYTES = 4000
 def outcome(record: Record) -> str:
     """How a job ended, for its last line."""
     if record.error:
-        return f": {record.error.message.splitlines()[0] if record.error.message else record.error.type}"
+        return f": {record.error.line}"
     scores = ", ".join(f"{test.top1:.1%} ({test.clips} x {test.crops} views)" for test in record.tests)
     more = f" and {len(record.notes) - 1} more notes" if len(record.notes) > 1 else ""
     note = f"; {record.notes[0]}{more}" if record.notes else ""

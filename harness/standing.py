@@ -32,7 +32,7 @@ class Standing:
     def detail(self) -> str:
         """One line on it: accuracies, the error, or how far it is."""
         if self.record and self.record.error:
-            return self.record.error.message.splitlines()[0] if self.record.error.message else self.record.error.type
+            return self.record.error.line
         if self.record:
             return ", ".join(f"top-1 {test.top1:.1%} ({test.clips} x {test.crops} views)" for test in self.record.tests)
         if self.state == "running":

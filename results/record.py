@@ -15,6 +15,8 @@ SCHEMA_VERSION: Final = 1
 Status = Literal["done", "failed", "oom", "timeout", "diverged"]
 Scale = Literal["demo", "paper"]
 
+LINE_LENGTH: Final = 400
+
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -92,6 +94,12 @@ class Problem(_Part):
     type: str
     message: str
     traceback: str
+
+    @property
+    def line(self) -> str:
+        """All of the message on one line, cut where it is very long; its type where there is no message."""
+        text = " ".join(self.message.split()) or self.type
+        return text if len(text) <= LINE_LENGTH else f"{text[:LINE_LENGTH]} ..."
 
 
 class Record(_Part):

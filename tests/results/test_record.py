@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from results.record import SCHEMA_VERSION, Epoch, Record, RecordError, Test, parse
+from results.record import SCHEMA_VERSION, Epoch, Problem, Record, RecordError, Test, parse
 
 
 def changed(example: Record, **changes: Any) -> str:
@@ -75,3 +75,9 @@ def test_a_record_cannot_be_edited(example: Record) -> None:
 def test_an_accuracy_is_a_share(example: Record, top1: float) -> None:
     with pytest.raises(ValidationError, match="top1"):
         Test(**example.tests[0].model_dump() | {"top1": top1})
+
+
+def test_an_error_is_told_on_one_line_whole_unless_it_is_very_long() -> None:
+    assert Problem(type="E", message="a:\n  - b\n  + c", traceback="").line == "a: - b + c"
+    assert Problem(type="E", message="", traceback="").line == "E"
+    assert Problem(type="E", message="x" * 1000, traceback="").line == "x" * 400 + " ..."
