@@ -1,0 +1,72 @@
+"""`report`: the reports of suites, rendered again from their records."""
+
+from pathlib import Path
+
+import typer
+
+from harness import preflight, standing
+from harness.errors import HarnessError
+from harness.suite import Suite, load
+from harness.verbs.shell import (
+    DATASETS,
+    DONE,
+    ROOT,
+    WRONG_INPUT,
+    DatasetsOption,
+    OnlyOption,
+    RootOption,
+    ScaleOption,
+    SetOption,
+    SuitePaths,
+    all_suites,
+    job_cost,
+    out,
+    say_error,
+    standings_table,
+)
+from results.store import Store
+
+
+def report(
+    suite_paths: SuitePaths = None,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006
+    only: OnlyOption = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+) -> None:
+    """Render the reports of suites again from their records."""
+    suites = [load(path, scale, sets, only, datasets) for path in suite_paths or all_suites()]
+    preflight.check_writable(root)
+    problems = [problem for suite in suites for problem in render(suite, Store(root), datasets)]
+    for problem in problems:
+        say_error(problem)
+    raise typer.Exit(WRONG_INPUT if problems else DONE)
+
+
+def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
+    """Write and show the suite's report; returns what is wrong with its records."""
+    from reports import page, table1
+    from reports.render import terminal
+    from results import collect, literature
+
+    standings = standing.of(suite.jobs, store)
+    problems = [each.problem for each in standings if each.problem]
+    if "table1" not in suite.reports:
+        out.print(standings_table([suite], store))
+        return problems
+    for job in load(suite.path, "paper", datasets_file=datasets).jobs:
+        job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale
+    records = collect.frame([each.record for each in standings if each.record])
+    costs, published = collect.costs(store.root), literature.published("table1")
+    try:
+        table = table1.table(records, costs, published, suite.scale)
+    except ValueError as error:
+        raise HarnessError(f"{suite.path}: reports: table1 cannot show these jobs: {error}") from None
+    folder = store.reports / (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
+    info = page.SuiteInfo(name=suite.name, title=suite.title, question=suite.question)
+    page.write_report(folder, info, records, costs, published, suite.scale, problems)
+    columns, findings = table1.columns(suite.scale), table1.findings(table, suite.scale)
+    out.print(terminal(table, columns, table1.caption(suite.scale), findings, out.width))
+    out.print(f"Report: {folder / 'index.html'}", soft_wrap=True)
+    return problems

@@ -1,0 +1,112 @@
+"""`run`: train, test and profile what is missing of a suite, then render its report."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import typer
+
+from harness import preflight, standing
+from harness.combination import Job
+from harness.files import Order
+from harness.locks import hold
+from harness.progress import Display
+from harness.suite import load
+from harness.verbs.report import render
+from harness.verbs.shell import (
+    DATASETS,
+    DONE,
+    FAILURES,
+    ROOT,
+    SOME_FAILED,
+    WRONG_INPUT,
+    DatasetsOption,
+    OnlyOption,
+    RootOption,
+    ScaleOption,
+    SetOption,
+    SuitePath,
+    out,
+    say_error,
+)
+from results.store import Store
+
+Launcher = Literal["inline", "local"]
+
+
+class Retry(StrEnum):
+    """How jobs ended that should run again."""
+
+    failed = "failed"
+    oom = "oom"
+    timeout = "timeout"
+    diverged = "diverged"
+    all = "all"
+
+
+def run(
+    suite_path: SuitePath,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006  typer copies it
+    only: OnlyOption = [],  # noqa: B006
+    launcher: Annotated[Launcher, typer.Option(help="local: a pool of processes. inline: in this process.")] = "local",
+    workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0: one a GPU, or as many as cores allow.")] = 0,
+    retry: Annotated[list[Retry], typer.Option(help="Also run jobs again that ended so.")] = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+) -> None:
+    """Train, test and profile what is missing of a suite, then render its report."""
+    suite = load(suite_path, scale, sets, only, datasets)
+    store = Store(root)
+    preflight.check_writable(root)
+    preflight.check_reports(suite)
+    with hold(root / "run.lock", f"the output folder {root}"):
+        wanted = _wanted(standing.of(suite.jobs, store), retry)
+        out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
+        preflight.check_inputs(wanted, root, datasets)
+        devices = max((job.spec.resources.nodes * job.spec.resources.gpus_per_node for job in wanted), default=1)
+        if devices > 1:
+            out.print(f"The suite asks for {devices} devices a job; this launcher gives each job one")
+        if wanted:
+            _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
+                    store, launcher, workers)  # fmt: skip
+        problems = render(suite, store, datasets)
+    raise typer.Exit(_outcome(store, standing.of(suite.jobs, store), problems))
+
+
+def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
+    """Jobs that are missing or to be retried.
+
+    So are those that seem to run: as this process holds the folder's lock, they are what a killed launcher left behind,
+    about to save and end; their jobs wait for that and go on.
+    """
+    states = {*standing.MISSING, "running", *retry, *(FAILURES if Retry.all in retry else ())}
+    return [each.job for each in standings if each.state in states]
+
+
+def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
+    from harness import launch
+
+    gpus = launch.count_gpus()
+    slots = 1 if launcher == "inline" else workers or launch.count_slots(orders, gpus)
+    with Display(out, slots) as display:
+        if launcher == "inline":
+            launch.inline(orders, display)
+        else:
+            launch.local(orders, store, display, slots, gpus)
+
+
+def _outcome(store: Store, standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:
+    """Tell what is not well, and the exit code that says it."""
+    failed = [each for each in standings if each.state in FAILURES]
+    for each in failed:
+        say_error(f"{each.job.label}: {each.state}: {each.detail} ({store.record_path(each.job.id)})")
+    if failed:
+        states = " ".join(f"--retry {state}" for state in sorted({each.state for each in failed}))
+        say_error(f"{len(failed)} of {len(standings)} jobs did not end well; to run them again: {states}")
+    unfinished = [each for each in standings if each.state in (*standing.MISSING, "running")]
+    if unfinished:
+        say_error(f"{len(unfinished)} of {len(standings)} jobs are unfinished; the same command goes on with them")
+    for problem in problems:
+        say_error(problem)
+    return WRONG_INPUT if problems else SOME_FAILED if failed or unfinished else DONE

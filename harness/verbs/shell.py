@@ -1,0 +1,97 @@
+"""What the verbs share: their options, exit codes, and how they speak to the terminal."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness import cost, standing
+from harness.combination import Job
+from harness.data.datasets import class_count
+from harness.errors import HarnessError
+from harness.progress import STYLES
+from harness.spec import Scale
+from harness.suite import Suite
+from results.record import Cost
+from results.store import Store
+
+DONE, SOME_FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+FAILURES = ("failed", "oom", "timeout", "diverged")
+out = Console(width=None if sys.stdout.isatty() else 160)
+"""Piped output has no width of its own; 160 columns hold Table 1 in one block."""
+
+SuitePath = Annotated[
+    Path, typer.Argument(metavar="SUITE", help="A suite file, such as suites/attention_schemes.yaml.")
+]
+SuitePaths = Annotated[
+    list[Path] | None, typer.Argument(metavar="[SUITE]...", help="Suite files; all in suites/ unless some are named.")
+]
+ScaleOption = Annotated[Scale, typer.Option("--scale", help="demo: embedded clips, minutes; paper: as published.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over every variant, as in recipe.epochs=3.")
+]
+OnlyOption = Annotated[
+    list[str], typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Keep some, as in model.attention=divided.")
+]
+RootOption = Annotated[
+    Path, typer.Option("--root", envvar="HARNESS_ROOT", help="Where everything generated is kept.", file_okay=False)
+]
+DatasetsOption = Annotated[
+    Path, typer.Option("--datasets", envvar="HARNESS_DATASETS", help="The file that says where data sets lie.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (stable keys, docs/cli.md) instead of text.")]
+ROOT, DATASETS = Path("runs"), Path("datasets.yaml")
+
+
+def say_error(text: str) -> None:
+    """One paragraph on standard error, without markup, broken nowhere."""
+    Console(stderr=True).print(Text(text), soft_wrap=True)
+
+
+def job_cost(job: Job, store: Store, datasets: Path) -> Cost:
+    """The job's cost, counted when it is not known yet; that needs torch."""
+    clip = job.spec.clip
+    classes = class_count(job.spec.data.name, datasets)
+    return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes)
+
+
+def all_suites() -> list[Path]:
+    """The suites of this folder; raises HarnessError where there are none."""
+    paths = sorted(Path("suites").glob("*.yaml"))
+    if not paths:
+        raise HarnessError("no suite was named and there are none in ./suites")
+    return paths
+
+
+def standings_table(suites: Sequence[Suite], store: Store) -> Group:
+    """Where every job of these suites stands, a table a suite."""
+    tables: list[RenderableType] = []
+    for suite in suites:
+        rows = table("Job", "State", "Detail", "Id")
+        for each in standing.of(suite.jobs, store):
+            rows.add_row(each.job.label, state_text(each.state), Text(each.detail), each.job.id)
+        tables += [Text(f"{suite.title}, {suite.scale} scale", style="bold"), rows]
+    return Group(*tables)
+
+
+def plain(suite: Suite, jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A suite for `--json`."""
+    return {"suite": suite.name, "scale": suite.scale, "jobs": list(jobs)}
+
+
+def table(*headings: str) -> Table:
+    """A plain table; the first column is never broken."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for index, heading in enumerate(headings):
+        table.add_column(heading, header_style="bold", overflow="fold", no_wrap=index == 0)
+    return table
+
+
+def state_text(state: str) -> Text:
+    """A state in its colour."""
+    return Text(state, style=STYLES.get(state, ""))

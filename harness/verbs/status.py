@@ -1,0 +1,66 @@
+"""`status`: where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
+
+import contextlib
+import json
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from harness import standing
+from harness.suite import Suite, load
+from harness.verbs.shell import (
+    DATASETS,
+    DONE,
+    FAILURES,
+    ROOT,
+    SOME_FAILED,
+    WRONG_INPUT,
+    DatasetsOption,
+    JsonOption,
+    OnlyOption,
+    RootOption,
+    ScaleOption,
+    SetOption,
+    SuitePaths,
+    all_suites,
+    out,
+    plain,
+    standings_table,
+)
+from results.store import Store
+
+WATCH_EVERY_S = 2.0
+
+
+def status(
+    suite_paths: SuitePaths = None,
+    scale: ScaleOption = "demo",
+    sets: SetOption = [],  # noqa: B006
+    only: OnlyOption = [],  # noqa: B006
+    root: RootOption = ROOT,
+    datasets: DatasetsOption = DATASETS,
+    watch: Annotated[bool, typer.Option("--watch", help="Show again every two seconds until Ctrl-C.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
+    suites = [load(path, scale, sets, only, datasets) for path in suite_paths or all_suites()]
+    store = Store(root)
+    if as_json:
+        print(json.dumps([plain(suite, [each.plain() for each in standing.of(suite.jobs, store)]) for suite in suites]))
+    elif watch:
+        _watch(suites, store)
+    else:
+        out.print(standings_table(suites, store))
+    states = {each.state for suite in suites for each in standing.of(suite.jobs, store)}
+    raise typer.Exit(WRONG_INPUT if "damaged" in states else SOME_FAILED if states & set(FAILURES) else DONE)
+
+
+def _watch(suites: Sequence[Suite], store: Store) -> None:
+    """Show the standings until Ctrl-C."""
+    with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            live.update(standings_table(suites, store), refresh=True)
+            time.sleep(WATCH_EVERY_S)

@@ -1,0 +1,35 @@
+"""A command line as a person uses it, in processes of its own, and a small suite that it has run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, SMALL_SUITE
+
+TABLE1 = "suites/attention_schemes.yaml"
+
+
+def harness(*arguments: object, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, embedded_cache: Path) -> tuple[Path, Path]:
+    """A small suite, run to its end with Table 1 as its report: (suite, root)."""
+    folder = tmp_path_factory.mktemp("finished")
+    suite, root = folder / "small.yaml", folder / "runs"
+    suite.write_text(SMALL_SUITE.replace("base:\n", "reports: [table1]\nbase:\n", 1), encoding="utf-8")
+    root.mkdir()
+    (root / "data").symlink_to(embedded_cache)
+    ended = harness("run", suite, "--root", root)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "2 jobs at demo scale, 2 to run" in ended.stdout
+    assert "not run" in ended.stdout  # the three schemes that this suite leaves out
+    return suite, root

@@ -1,0 +1,30 @@
+"""`status`, once and watching."""
+
+import signal
+import subprocess
+import sys
+import time
+
+from tests.conftest import PROJECT
+from tests.harness.verbs.conftest import harness
+
+
+def test_without_a_suite_all_of_the_folder_are_shown(finished, tmp_path):
+    suite, root = finished
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "small.yaml").write_text(suite.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "divided  done" in harness("status", "--root", root, cwd=tmp_path).stdout
+    assert "Report: " in harness("report", "--root", root, cwd=tmp_path).stdout
+    nowhere = harness("status", "--root", root, cwd=tmp_path / "suites")
+    assert (nowhere.returncode, nowhere.stderr) == (2, "no suite was named and there are none in ./suites\n")
+
+
+def test_watching_ends_cleanly_with_ctrl_c(finished):
+    suite, root = finished
+    command = [sys.executable, "-m", "harness", "status", str(suite), "--root", str(root), "--watch"]
+    watching = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    watching.send_signal(signal.SIGINT)
+    shown, told = watching.communicate(timeout=30)
+    assert (watching.returncode, told) == (0, "")
+    assert "divided" in shown
