@@ -5,10 +5,18 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.catalog import Options, TimeSformerOptions
+from models.catalog import (
+    I3DOptions,
+    Options,
+    SlowFastOptions,
+    TimeSformerOptions,
+    ViTOptions,
+    X3DOptions,
+    XViTOptions,
+)
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class ModelError(ValueError):
@@ -26,7 +34,14 @@ class Entry(NamedTuple):
     builder: str
 
 
-_entries: dict[str, Entry] = {"timesformer": Entry(TimeSformerOptions, "models.timesformer:build")}
+_entries: dict[str, Entry] = {
+    "i3d": Entry(I3DOptions, "models.i3d:build"),
+    "slowfast": Entry(SlowFastOptions, "models.slowfast:build"),
+    "timesformer": Entry(TimeSformerOptions, "models.timesformer:build"),
+    "vit": Entry(ViTOptions, "models.vit:build"),
+    "x3d": Entry(X3DOptions, "models.x3d:build"),
+    "xvit": Entry(XViTOptions, "models.xvit:build"),
+}
 
 
 def names() -> list[str]:
@@ -71,6 +86,16 @@ def check(options: Options, frames: int, size: int) -> None:
     problems = options.problems(frames, size)
     if problems:
         raise ModelError("; ".join(f"{key}: {text}" for key, text in problems))
+
+
+def check_clip(options: Options, clip: "Tensor") -> None:
+    """Raise ModelError for what is no batch of colour clips, or of a length or size that the model cannot take."""
+    if clip.ndim != 5 or clip.shape[1] != 3:
+        raise ModelError(
+            f"a clip has the axes b c t h w, with c = 3 colours; this one has the shape {list(clip.shape)}"
+        )
+    for pixels in clip.shape[3:]:
+        check(options, clip.shape[2], pixels)
 
 
 def _entry(name: str) -> Entry:

@@ -31,17 +31,16 @@ chose:
 - All steps but the last have the zero layer, as the parameters in Table 1 (121.4 and 156.8 M) require.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 
 from models.catalog import SIZES, TimeSformerOptions
 from models.registry import ModelError, check
+from models.transformer import EPS, Attention, DropPath, Mlp, PatchEmbed, resize_space, resize_time
 
 
 @dataclass(frozen=True)
@@ -95,60 +94,6 @@ SCHEMES = {
     "axial": Scheme((TIME, WIDTH, HEIGHT)),
 }
 
-EPS = 1e-6  # of all layer norms, as in the released ViT
-
-
-class Attention(nn.Module):
-    """Self-attention of several heads, within each group."""
-
-    def __init__(self, width: int, heads: int, fused: bool) -> None:
-        super().__init__()
-        self.heads = heads
-        self.attend = F.scaled_dot_product_attention if fused else explicit_attention
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """`g s d -> g s d`."""
-        q, k, v = rearrange(self.qkv(tokens), "g s (three n e) -> three g n s e", three=3, n=self.heads)
-        mixed: Tensor = self.proj(rearrange(self.attend(q, k, v), "g n s e -> g s (n e)"))
-        return mixed
-
-
-def explicit_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """What the fused kernel computes, as two products and a softmax: each `g n s e`."""
-    scale: float = q.shape[-1] ** -0.5
-    return (q * scale @ k.transpose(-2, -1)).softmax(dim=-1) @ v
-
-
-class DropPath(nn.Module):
-    """In training, sets whole rows of the first axis to zero and scales up the rest (Huang et al. 2016, 1603.09382)."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, branch: Tensor) -> Tensor:
-        """`g s d -> g s d`."""
-        if self.rate == 0 or not self.training:
-            return branch
-        keep = 1 - self.rate
-        return branch * branch.new_empty(len(branch), 1, 1).bernoulli_(keep).div_(keep)
-
-
-class Mlp(nn.Module):
-    """Two layers, four times as wide between them, with the exact GELU."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, 4 * width)
-        self.fc2 = nn.Linear(4 * width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """`b s d -> b s d`."""
-        mixed: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
-        return mixed
-
 
 class Block(nn.Module):
     """The attention steps of a scheme, then an MLP, each on a residual branch."""
@@ -192,20 +137,6 @@ class Block(nn.Module):
         norm, attention, last = (getattr(self, step.prefix + part) for part in ("norm1", "attn", "fc"))
         branch: Tensor = last(self.drop_path(attention(norm(tokens))))
         return branch
-
-
-class PatchEmbed(nn.Module):
-    """Linear embedding of square patches."""
-
-    def __init__(self, width: int, patch: int) -> None:
-        super().__init__()
-        self.patch = patch
-        self.proj = nn.Conv2d(3, width, patch, stride=patch)  # for its parameters: their shape and initialisation
-
-    def forward(self, clip: Tensor) -> Tensor:
-        """`b c t (h p) (w q) -> b t h w d`."""
-        pixels = rearrange(clip, "b c t (h p) (w q) -> b t h w (c p q)", p=self.patch, q=self.patch)
-        return F.linear(pixels, self.proj.weight.flatten(1), self.proj.bias)
 
 
 class TimeSformer(nn.Module):
@@ -282,22 +213,6 @@ class TimeSformer(nn.Module):
         frames, height, width = clip.shape[2:]
         check(self.options, frames, height)
         check(self.options, frames, width)
-
-
-def resize_space(embedding: Tensor, h: int, w: int) -> Tensor:
-    """The embedding of a square grid for an h x w grid, by nearest neighbour: `1 (side side) d -> 1 (h w) d`."""
-    side = math.isqrt(embedding.shape[1])
-    if (side, side) == (h, w):
-        return embedding
-    square = rearrange(embedding, "1 (h w) d -> 1 d h w", h=side)
-    return rearrange(F.interpolate(square, size=(h, w), mode="nearest"), "1 d h w -> 1 (h w) d")
-
-
-def resize_time(embedding: Tensor, t: int) -> Tensor:
-    """The time embedding for t frames, by nearest neighbour: `1 frames d -> 1 t d`."""
-    if embedding.shape[1] == t:
-        return embedding
-    return F.interpolate(embedding.mT, size=t, mode="nearest").mT
 
 
 def build(options: TimeSformerOptions, frames: int, size: int, classes: int) -> TimeSformer:

@@ -1,21 +1,21 @@
-"""Public and own checkpoints: reading them, renaming their parameters, fitting them to a model.
+"""Checkpoints: reading them safely, recognising whose they are, fitting them to a model.
 
-Checkpoints are read with `weights_only=True`: a file from elsewhere can hold numbers, never code.
+Files are read with `weights_only=True`: one from elsewhere can hold numbers, never code.
 """
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from models.catalog import CHECKPOINT_SUFFIXES, IMAGE_WEIGHTS, Options, TimeSformerOptions
+from models.catalog import CHECKPOINT_SUFFIXES, Options
+from models.formats import Format, State, recognise
+from models.inflate import inflated
 from models.registry import ModelError
-from models.timesformer import SCHEMES, TimeSformer, resize_space, resize_time
-
-State = dict[str, Tensor]
+from models.transformer import resize_space, resize_time
 
 CONTAINERS = ("model_state", "state_dict", "model", "module")
 """Under which a training program keeps the parameters in its checkpoint."""
@@ -23,96 +23,74 @@ CONTAINERS = ("model_state", "state_dict", "model", "module")
 PREFIXES = ("module.", "model.")
 """What data-parallel and other wrappers put before each name."""
 
-HUGGING_FACE = (
-    (r"^timesformer\.embeddings\.position_embeddings$", "pos_embed"),
-    (r"^timesformer\.embeddings\.time_embeddings$", "time_embed"),
-    (r"^timesformer\.embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
-    (r"^timesformer\.embeddings\.", ""),
-    (r"^timesformer\.encoder\.layer\.", "blocks."),
-    (r"^timesformer\.layernorm\.", "norm."),
-    (r"^classifier\.", "head."),
-    (r"\.temporal_attention\.attention\.qkv\.", ".temporal_attn.qkv."),
-    (r"\.temporal_attention\.output\.dense\.", ".temporal_attn.proj."),
-    (r"\.temporal_dense\.", ".temporal_fc."),
-    (r"\.temporal_layernorm\.", ".temporal_norm1."),
-    (r"\.attention\.attention\.qkv\.", ".attn.qkv."),
-    (r"\.attention\.output\.dense\.", ".attn.proj."),
-    (r"\.intermediate\.dense\.", ".mlp.fc1."),
-    (r"\.output\.dense\.", ".mlp.fc2."),
-    (r"\.layernorm_before\.", ".norm1."),
-    (r"\.layernorm_after\.", ".norm2."),
-)
-"""Names of `transformers.TimesformerForVideoClassification` -> the released code's, in this order."""
-
 LISTED = 8  # names of each kind in a message; a model of the wrong depth has hundreds
 
 
-def load_checkpoint(path: Path) -> State:
-    """The parameters in a file, under the released code's names.
+class Checkpoint(NamedTuple):
+    """What a file holds: its parameters under our names, and how it named them (none: unknown, names as they are)."""
 
-    Reads safetensors and what `torch.save` wrote: a state dict, or one within a training checkpoint; with wrappers'
-    prefixes; of the released code or of its Hugging Face port. Raises ModelError for a file that is none of these.
+    source: str
+    format: Format | None
+    state: State
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """The parameters in a file.
+
+    Reads safetensors and what `torch.save` wrote: a state dict, or one within a training checkpoint, with wrappers'
+    prefixes, of any of `models.formats`. Raises ModelError for a file that is none of these, or that is not safe.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such checkpoint")
-    state = _parameters(path, _read(path))
+    return understood(str(path), _parameters(path, _read(path)))
+
+
+def understood(source: str, state: State) -> Checkpoint:
+    """Parameters under anyone's names as a checkpoint under ours; `source` names them in messages."""
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return {_released_name(name): tensor for name, tensor in state.items()}
+    found = recognise(state)
+    return Checkpoint(source, found, found.renamed(state) if found else state)
 
 
-def load_into(model: nn.Module, state: State, *, source: str, replace_head: bool = False) -> None:
-    """Load all of `state` into all of `model`; embeddings of other grids and lengths are resized.
+def load_into(model: nn.Module, options: Options, checkpoint: Checkpoint) -> None:
+    """Load all of a checkpoint into all of a model of these options.
 
-    With `replace_head` a head for other classes, or none, leaves the model its own. Raises ModelError, with the model
-    untouched, where names or shapes differ: it names `source`, and what is missing (-), unexpected (+) or of another
-    shape (!).
+    Embeddings of other grids and lengths are resized. Image weights are inflated (`models.inflate`), and their last
+    layer is left out unless it has as many classes. A video checkpoint's last layer is left out where the classes
+    differ and `options.new_head` says so. Raises ModelError, with the model untouched, where names or shapes differ: it
+    says what the checkpoint is, and what is missing (-), unexpected (+) or of another shape (!).
     """
     own = model.state_dict()
+    state = checkpoint.state
+    image = checkpoint.format is not None and checkpoint.format.image
+    if image:
+        state = inflated(state, own, options)
     state = _fit_embeddings(state, own)
-    if replace_head:
-        state = _keep_head(state, own)
+    if image or options.new_head:
+        state = _without_other_classes(state, own, options.CLASSIFIER)
     misfits = _misfits(state, own)
     if misfits:
-        raise ModelError("\n  ".join([f"{source} does not fit the model:", *misfits]))
+        hint = _hint(state, own, options) if checkpoint.format else []
+        raise ModelError("\n  ".join([_headline(checkpoint, options), *misfits, *hint]))
     model.load_state_dict(state)
 
 
 def load_pretrained(model: nn.Module, options: Options, folder: Path) -> None:
     """Start a model from `options.weights`: named image weights, or a checkpoint of images or of videos.
 
-    Named ones are looked for in `folder`, then asked of timm, which keeps its own cache. Image weights have no steps
-    beyond the last: these start as copies of it, their zero layers and the time embedding as they are. The head is kept
-    where the classes are as many, and new where not. Does nothing for models whose options name no weights. Raises
-    ModelError, saying which file to place where.
+    Named ones are looked for in `folder`, then asked of timm, which keeps its own cache. Does nothing where the options
+    name no weights. Raises ModelError, saying which file to place where.
     """
-    if not isinstance(model, TimeSformer) or not isinstance(options, TimeSformerOptions) or options.weights is None:
+    if options.weights is None:
         return
-    if options.weights in IMAGE_WEIGHTS:
-        source = IMAGE_WEIGHTS[options.weights][options.size]
-        state = _image_weights(source, folder)
+    sizes = options.IMAGE_WEIGHTS.get(options.weights)
+    if sizes is None:
+        checkpoint = load_checkpoint(Path(options.weights))
     else:
-        source, state = options.weights, load_checkpoint(Path(options.weights))
-    load_into(model, inflate(state, model), source=source, replace_head=True)
-
-
-def inflate(state: State, model: TimeSformer) -> State:
-    """Image weights as weights of `model`; those that already have any extra step are left as they are."""
-    prefixes = [step.prefix for step in SCHEMES[model.options.attention].steps[:-1]]
-    if any(f".{prefix}" in name for prefix in prefixes for name in state):
-        return state
-    copies = {
-        f"{block}{prefix}{part}": tensor
-        for name, tensor in state.items()
-        for block, part in re.findall(r"^(blocks\.\d+\.)((?:norm1|attn)\..*)$", name)
-        for prefix in prefixes
-    }
-    own = model.state_dict()
-    new = {
-        name: own[name] for name in own if name == "time_embed" or any(f".{prefix}fc." in name for prefix in prefixes)
-    }
-    return {**new, **state, **copies}
+        checkpoint = _image_weights(sizes[getattr(options, "size", "")], folder)
+    load_into(model, options, checkpoint)
 
 
 def _read(path: Path) -> Any:
@@ -123,8 +101,20 @@ def _read(path: Path) -> Any:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise a dozen types for a damaged or foreign file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{path}: not a checkpoint that can be read safely: {reason}") from error
+        raise ModelError(f"{path}: {_unreadable(error)}") from error
+
+
+def _unreadable(error: Exception) -> str:
+    text = str(error)
+    objects = sorted(set(re.findall(r"(?:GLOBAL |class )(\w[\w.]+)", text)))
+    if objects:
+        return (
+            f"refused: it holds pickled {', '.join(objects)}, and reading such a file can run code. Only plain "
+            "tensors, numbers and text are read; where you trust the file, save its state dict anew with torch.save"
+        )
+    # torch's own text begins with the advice to read such a file unsafely: only its reason is passed on.
+    reason = (text.rpartition("WeightsUnpickler error: ")[2].splitlines() or [type(error).__name__])[0]
+    return f"not a checkpoint, or damaged or cut off: {reason}"
 
 
 def _parameters(path: Path, content: Any) -> State:
@@ -138,39 +128,56 @@ def _parameters(path: Path, content: Any) -> State:
     return content
 
 
-def _released_name(name: str) -> str:
-    for pattern, replacement in HUGGING_FACE:
-        name = re.sub(pattern, replacement, name)
-    return name
-
-
 def _fit_embeddings(state: State, own: State) -> State:
+    resizers = {"pos_embed": _resized_space, "time_embed": resize_time, "temp_embed": _resized_frames}
     fitted = dict(state)
-    for name in ("pos_embed", "time_embed"):
+    for name, resized in resizers.items():
         if name in state and name in own and _only_length_differs(state[name], own[name]):
-            fitted[name] = _resized(name, state[name], own[name].shape[1])
+            fitted[name] = resized(state[name], own[name].shape[1])
     return fitted
 
 
 def _only_length_differs(given: Tensor, own: Tensor) -> bool:
-    return given.ndim == 3 and given.shape != own.shape and given.shape[::2] == own.shape[::2]
+    same_rest = given.ndim == own.ndim and given.shape[:1] + given.shape[2:] == own.shape[:1] + own.shape[2:]
+    return same_rest and given.shape != own.shape
 
 
-def _resized(name: str, given: Tensor, length: int) -> Tensor:
+def _resized_space(given: Tensor, length: int) -> Tensor:
     """In the plane, as the model does at run time; the released loader stretches the flattened grid instead."""
-    if name == "time_embed":
-        return resize_time(given, length)
     side, given_side = round((length - 1) ** 0.5), round((given.shape[1] - 1) ** 0.5)
     if given_side**2 + 1 != given.shape[1]:
         return given  # not one class token and a square grid: told as a wrong shape
     return torch.cat([given[:, :1], resize_space(given[:, 1:], side, side)], dim=1)
 
 
-def _keep_head(state: State, own: State) -> State:
-    head = {name: tensor for name, tensor in own.items() if name.startswith("head.")}
+def _resized_frames(given: Tensor, length: int) -> Tensor:
+    return resize_time(given.squeeze(2), length).unsqueeze(2)
+
+
+def _without_other_classes(state: State, own: State, classifier: str) -> State:
+    head = {name: tensor for name, tensor in own.items() if name.startswith(classifier)}
     fits = all(name in state and state[name].shape == tensor.shape for name, tensor in head.items())
-    rest = {name: tensor for name, tensor in state.items() if not name.startswith("head.")}
+    rest = {name: tensor for name, tensor in state.items() if not name.startswith(classifier)}
     return state if fits else {**rest, **head}
+
+
+def _headline(checkpoint: Checkpoint, options: Options) -> str:
+    if checkpoint.format is None:
+        return f"{checkpoint.source} does not fit the model:"
+    holds = f"{checkpoint.source} holds {checkpoint.format.title} weights"
+    if options.name in checkpoint.format.models:
+        return f"{holds}, which do not fit this {options.name}:"
+    return f"{holds}, for {' or '.join(checkpoint.format.models)}, not {options.name}:"
+
+
+def _hint(state: State, own: State, options: Options) -> list[str]:
+    head = [name for name in own if name.startswith(options.CLASSIFIER)]
+    rest = {name for name in own if name not in head}
+    others = [name for name in rest if name not in state or state[name].shape != own[name].shape]
+    if others or not head or any(name not in state for name in head):
+        return []
+    classes = " and ".join(str(len(each[head[0]])) for each in (state, own))
+    return [f"only the classes differ ({classes}): `new_head: true` beside `weights` starts the last layer anew"]
 
 
 def _misfits(state: State, own: State) -> list[str]:
@@ -193,7 +200,7 @@ def _cut(names: Iterable[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-def _image_weights(name: str, folder: Path) -> State:
+def _image_weights(name: str, folder: Path) -> Checkpoint:
     files = [folder / f"{name}{suffix}" for suffix in CHECKPOINT_SUFFIXES]
     for file in files:
         if file.is_file():
@@ -208,4 +215,4 @@ def _image_weights(name: str, folder: Path) -> State:
             f"the weights {name} cannot be fetched ({reason}); download model.safetensors from "
             f"https://huggingface.co/timm/{name} and place it as {folder / name}.safetensors"
         ) from error
-    return fetched
+    return understood(name, fetched)

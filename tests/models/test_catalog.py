@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from models.catalog import IMAGE_WEIGHTS, SIZES, Options, TimeSformerOptions
+from models.catalog import SIZES, VIT_WEIGHTS, Options, TimeSformerOptions
 
 
 def _keys(options: Options, frames: int = 8, size: int = 224) -> list[str]:
@@ -58,7 +58,7 @@ def test_weights_are_known_names_for_the_size_or_paths():
 
 
 def test_weights_exist_for_known_sizes_only():
-    assert all(set(sizes) <= set(SIZES) for sizes in IMAGE_WEIGHTS.values())
+    assert all(set(sizes) <= set(SIZES) for sizes in VIT_WEIGHTS.values())
 
 
 def test_heads_divide_the_width():

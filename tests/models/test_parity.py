@@ -48,7 +48,7 @@ def test_the_port_gives_the_same_logits(attention, size, pixels, tmp_path):
     with torch.device("meta"):  # nothing is initialised in vain
         ours = TimeSformer(options, 8, pixels, 5).eval()
     ours = ours.to_empty(device="cpu")
-    load_into(ours, load_checkpoint(tmp_path / "port.pth"), source="port")
+    load_into(ours, ours.options, load_checkpoint(tmp_path / "port.pth"))
     clip = torch.randn(1, 3, 8, pixels, pixels, generator=torch.Generator().manual_seed(1))
     expected = theirs(clip.transpose(1, 2)).logits
     torch.testing.assert_close(ours(clip), expected, rtol=0, atol=1e-5 * expected.abs().max().item())

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from models.catalog import TimeSformerOptions
 from models.registry import ModelError
-from models.timesformer import SCHEMES, Block, DropPath, Step, TimeSformer, resize_space, resize_time
+from models.timesformer import SCHEMES, Block, Step, TimeSformer
+from models.transformer import DropPath, resize_space, resize_time
 
 ATTENTIONS = sorted(SCHEMES)
 STEPS = {(name, index): step for name, scheme in SCHEMES.items() for index, step in enumerate(scheme.steps)}

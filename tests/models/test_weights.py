@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.catalog import TimeSformerOptions
+from models import i3d
+from models.catalog import I3DOptions, Options, TimeSformerOptions
 from models.registry import ModelError
 from models.timesformer import TimeSformer
-from models.weights import inflate, load_checkpoint, load_into, load_pretrained
+from models.weights import Checkpoint, load_checkpoint, load_into, load_pretrained, understood
 
 
 def demo(attention: str = "divided", frames: int = 8, size: int = 32, classes: int = 4, **options) -> TimeSformer:
@@ -33,13 +34,13 @@ def test_the_forms_of_a_torch_checkpoint(tmp_path, container, prefix):
     state = demo().state_dict()
     content = {prefix + name: tensor for name, tensor in state.items()}
     torch.save({container: content, "epoch": 3, "cfg": "A: 1"} if container else content, tmp_path / "a.pyth")
-    assert_same(load_checkpoint(tmp_path / "a.pyth"), state)
+    assert_same(load_checkpoint(tmp_path / "a.pyth").state, state)
 
 
 def test_safetensors(tmp_path):
     state = demo().state_dict()
     save_file(state, tmp_path / "a.safetensors")
-    assert_same(load_checkpoint(tmp_path / "a.safetensors"), state)
+    assert_same(load_checkpoint(tmp_path / "a.safetensors").state, state)
 
 
 class Evil:
@@ -50,7 +51,7 @@ class Evil:
 def test_a_checkpoint_never_runs_code(tmp_path, capsys):
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps({"model": Evil()}, protocol=2))
-    with pytest.raises(ModelError, match=r"evil\.pth: not a checkpoint that can be read safely: "):
+    with pytest.raises(ModelError, match=r"evil\.pth: refused: it holds pickled .*print.*run code"):
         load_checkpoint(path)
     assert "run while loading" not in capsys.readouterr().out
 
@@ -62,8 +63,9 @@ def test_what_is_no_checkpoint_is_told(tmp_path):
     for suffix in (".pth", ".safetensors"):
         damaged = tmp_path / f"damaged{suffix}"
         damaged.write_bytes(b"not a checkpoint")
-        with pytest.raises(ModelError, match=re.escape(f"damaged{suffix}: not a checkpoint")):
+        with pytest.raises(ModelError, match=re.escape(f"damaged{suffix}: not a checkpoint")) as caught:
             load_checkpoint(damaged)
+        assert "weights_only" not in str(caught.value)
     torch.save({}, path)
     with pytest.raises(ModelError, match=r"a\.pth: holds no parameters"):
         load_checkpoint(path)
@@ -86,9 +88,9 @@ def test_misfits_are_all_listed_and_the_model_untouched():
     del state["blocks.1.temporal_fc.weight"]
     state |= {"blocks.7.norm1.weight": torch.zeros(64), "norm.weight": torch.zeros(3)}
     with pytest.raises(ModelError) as caught:
-        load_into(model, state, source="other.pth")
+        load_into(model, model.options, understood("other.pth", state))
     assert str(caught.value).splitlines() == [
-        "other.pth does not fit the model:",
+        "other.pth holds TimeSformer, released weights, which do not fit this timesformer:",
         "  - missing (1): blocks.1.temporal_fc.weight",
         "  + unexpected (1): blocks.7.norm1.weight",
         "  ! of another shape (1): norm.weight [3], here [64]",
@@ -98,48 +100,38 @@ def test_misfits_are_all_listed_and_the_model_untouched():
 
 def test_long_lists_are_cut():
     with pytest.raises(ModelError, match=r"- missing \(93\): cls_token, .* and 85 more$") as caught:
-        load_into(demo("axial"), {}, source="nothing")
+        load_into(demo("axial"), demo("axial").options, Checkpoint("nothing", None, {}))
     assert len(str(caught.value)) < 500
 
 
 def test_a_head_is_replaced_only_when_asked():
-    model, state = demo(classes=4), demo(classes=7).state_dict()
-    with pytest.raises(ModelError, match=r"head\.weight \[7, 64\], here \[4, 64\], head\.bias \[7\], here \[4\]"):
-        load_into(model, state, source="seven classes")
+    model, seven = demo(classes=4), understood("seven classes", demo(classes=7).state_dict())
+    with pytest.raises(ModelError, match=r"head\.weight \[7, 64\], here \[4, 64\]") as caught:
+        load_into(model, model.options, seven)
+    assert "only the classes differ (7 and 4): `new_head: true`" in str(caught.value)
     head = model.head.weight.clone()
-    load_into(model, state, source="seven classes", replace_head=True)
+    anew = model.options.model_copy(update={"new_head": True})
+    load_into(model, anew, seven)
     assert torch.equal(model.head.weight, head)
-    assert torch.equal(model.norm.weight, state["norm.weight"])
+    assert torch.equal(model.norm.weight, seven.state["norm.weight"])
     same = demo(classes=4).state_dict()
-    load_into(model, same, source="four classes", replace_head=True)
+    load_into(model, anew, understood("four classes", same))
     assert torch.equal(model.head.weight, same["head.weight"])
 
 
 @pytest.mark.parametrize(("frames", "size"), [(16, 32), (4, 32), (8, 64), (2, 16)])
 def test_embeddings_fitted_at_loading_are_those_fitted_at_run_time(frames, size):
     trained, loaded = demo(), demo(frames=frames, size=size)
-    load_into(loaded, trained.state_dict(), source="trained")
+    load_into(loaded, loaded.options, understood("trained", trained.state_dict()))
     clip = torch.randn(1, 3, frames, size, size)
     torch.testing.assert_close(loaded(clip), trained(clip), rtol=0, atol=1e-6)
-
-
-@pytest.mark.parametrize("attention", ["space", "joint", "divided", "sparse_local_global", "axial"])
-def test_image_weights_start_every_step(attention):
-    model, image = demo(attention, init="released", classes=9), image_state()
-    load_into(model, inflate(image, model), source="image", replace_head=True)
-    state = model.state_dict()
-    for prefix in [step.prefix for step in model.scheme.steps]:
-        for part in ("norm1.weight", "norm1.bias", "attn.qkv.weight", "attn.proj.bias"):
-            assert torch.equal(state[f"blocks.1.{prefix}{part}"], image[f"blocks.1.{part}"])
-    assert not any(tensor.any() for name, tensor in state.items() if "_fc." in name or name == "time_embed")
-    assert torch.equal(state["pos_embed"], image["pos_embed"])
 
 
 def test_a_video_checkpoint_with_a_gap_is_not_filled():
     model, state = demo(), demo().state_dict()
     del state["blocks.0.temporal_attn.qkv.weight"]
     with pytest.raises(ModelError, match=r"- missing \(1\): blocks\.0\.temporal_attn\.qkv\.weight"):
-        load_into(model, inflate(state, model), source="video")
+        load_into(model, model.options, understood("video", state))
 
 
 def test_a_model_starts_from_a_checkpoint(tmp_path):
@@ -180,3 +172,24 @@ def test_no_weights_change_nothing(tmp_path):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     load_pretrained(model, model.options, tmp_path)
     assert_same(model.state_dict(), before)
+
+
+def test_weights_of_another_model_are_named():
+    other = i3d.I3D(I3DOptions(size="demo"), 8, 32, 4).state_dict()
+    model = demo()
+    with pytest.raises(ModelError, match=r"^x\.pt holds I3D, ours weights, for i3d, not timesformer:") as caught:
+        load_into(model, model.options, understood("x.pt", other))
+    assert "+ unexpected" in str(caught.value)
+    assert "- missing" in str(caught.value)
+
+
+def test_a_users_own_model_loads_under_its_own_names(tmp_path):
+    class MineOptions(Options):
+        name: str = "mine"
+
+    torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "mine.pt")
+    model, options = nn.Linear(3, 2), MineOptions(weights=str(tmp_path / "mine.pt"))
+    load_pretrained(model, options, tmp_path)
+    assert_same(model.state_dict(), torch.load(tmp_path / "mine.pt"))
+    with pytest.raises(ModelError, match=r"mine\.pt does not fit the model:"):
+        load_pretrained(nn.Linear(4, 2), options, tmp_path)
