@@ -13,10 +13,12 @@ from harness.errors import Mistake
 from harness.matrix import Combination, Point, Setting
 from harness.recipes import RECIPES
 from harness.spec import Clip, Data, JobSpec, Precision, Protocol, Recipe, Resources, from_data
+from models import zoo
 from models.catalog import Options
 from models.registry import UnknownModel, options_type
 
 V = TypeVar("V", bound=BaseModel)
+REQUIRED = "required, but not given"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,10 @@ class Job:
 
     @property
     def label(self) -> str:
-        """The varied values, such as `divided · motion`."""
-        return " · ".join(value for _, value in self.variant) or self.spec.model.name
+        """The varied values, such as `divided · motion`; a bare number with its key's last part, as in `frames 8`."""
+        bare = [key.rpartition(".")[2] for key, value in self.variant if _is_bare(value)]
+        words = [f"{_short(key, bare)} {value}" if _is_bare(value) else value for key, value in self.variant]
+        return " · ".join(words) or self.spec.model.name
 
 
 def checked(
@@ -49,9 +53,18 @@ def checked(
 class _Check:
     def __init__(self, combination: Combination, doc: document.Document, datasets_file: Path | None) -> None:
         self.point, self.varied = combination.point, combination.varied
-        self.doc, self.datasets_file = doc, datasets_file
-        self.tree = _nested(combination.point)
         self.mistakes: list[Mistake] = []
+        self.doc, self.datasets_file = doc, datasets_file
+        self.tree = self.completed(_nested(combination.point))
+
+    def completed(self, tree: dict[str, Any]) -> dict[str, Any]:
+        """What the model's name stands for, beneath what the suite says; as it is where the name says nothing."""
+        if not isinstance(tree.get("model"), dict) or "name" not in tree["model"]:
+            return tree
+        try:
+            return zoo.completed(tree)
+        except UnknownModel:
+            return tree  # told when the model itself is checked
 
     def mistake(self, key: str, problem: str) -> None:
         setting = self.origin(key)
@@ -92,7 +105,7 @@ class _Check:
         """The mapping at `key`, which must have a name; None after noting that it has none."""
         tree = self.tree.get(key, {})
         if not isinstance(tree, dict) or "name" not in tree:
-            self.mistake(f"{key}.name", "required, but not given")
+            self.mistake(f"{key}.name", REQUIRED)
             return None
         return {**tree, "name": str(tree["name"])}
 
@@ -101,7 +114,7 @@ class _Check:
         if tree is None:
             return None
         try:
-            kind = options_type(tree["name"])
+            kind = options_type(zoo.form(tree["name"]).model["name"])
         except UnknownModel as error:
             self.mistake("model.name", str(error))
             return None
@@ -159,8 +172,19 @@ class _Check:
                     self.mistake("test.size", problem.replace("clip.size", "test.size"))
 
     def variant(self, seed: int, seeds: int) -> tuple[tuple[str, str], ...]:
-        shown = tuple((key, str(self.point[key].value)) for key in self.varied)
-        return (*shown, ("seed", f"seed {seed}")) if seeds > 1 else shown
+        shown = tuple((key, document.written(self.point[key].value)) for key in self.varied if key != "seeds")
+        return (*shown, ("seed", str(seed))) if seeds > 1 or "seeds" in self.varied else shown
+
+
+def _short(key: str, lasts: Sequence[str]) -> str:
+    """A key's last part, or all of it where another of these keys ends the same."""
+    last = key.rpartition(".")[2]
+    return last if lasts.count(last) == 1 else key
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a value says nothing without its key: a number, true, false, null, a list."""
+    return not isinstance(document.scalar(text), str) or text.startswith("[")
 
 
 def _nested(point: Point) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A YAML file as plain data that still knows on which line each key stands."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,20 @@ def read(path: Path) -> Document:
     finally:
         loader.dispose()
     return document
+
+
+def written(value: Any) -> str:
+    """A value as a suite file has it on one line, text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def scalar(text: str) -> Any:
+    """What YAML reads a word as: a number, a truth value, nothing, or, where it is none of these, the text itself."""
+    try:
+        value = yaml.load(text, Loader)
+    except yaml.YAMLError:
+        return text
+    return value if value is None or isinstance(value, bool | int | float) else text
 
 
 def _beside(path: Path) -> str:

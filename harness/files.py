@@ -57,6 +57,8 @@ class Progress:
         self.began = time.monotonic()
         self.told = 0.0
         self.fields: dict[str, Any] = {"epochs": epochs, "epoch": 0, "pid": os.getpid(), "host": socket.gethostname()}
+        if has_checkpoint(folder):  # the training goes on from there: until it tells more, that is how far it is
+            self.fields |= {name: before[name] for name in ("epoch", "share") if name in before}
 
     @property
     def elapsed_s(self) -> float:
@@ -69,6 +71,24 @@ class Progress:
         if at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S:
             write_atomic(self.path, json.dumps(self.fields))
             self.told = time.monotonic()
+
+
+class Follower:
+    """Reads the progress of the attempt that is about to start: what an earlier one told is none of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.before = read_progress(folder).get("attempt", 0)
+
+    def read(self) -> dict[str, Any]:
+        """What `progress.json` says; empty until the new attempt has written it."""
+        now = read_progress(self.folder)
+        return now if now.get("attempt", 0) > self.before else {}
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether the job in this folder has a checkpoint to go on from."""
+    return any((folder / "checkpoints").glob("*-*.pt"))
 
 
 def read_progress(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@
     progress.json     where it stands, rewritten about once a second while it runs
     checkpoints/      the last two, until the record is written
     weights.pt        the trained weights
-    scores/           softmax scores of every view, one file a test protocol
+    scores/           softmax scores of every view, one file a test protocol; *.part where one is not finished
     record.json       what it measured
     log.txt, lock
 """
@@ -74,6 +74,7 @@ class _Attempt:
     def forget(self) -> None:
         """Know nothing of this job yet."""
         self.started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.scale = self.order.scale
         self.measured: dict[str, Any] = {"train_s": 0.0, "test_s": 0.0}
         self.state = State()
         self.tests: list[Test] = []
@@ -120,6 +121,7 @@ class _Attempt:
     def adopt(self, previous: Record) -> None:
         """Begin with what a finished training's record says, so that nothing after it can lose it."""
         self.started, self.weights_sha256 = previous.started, previous.weights_sha256
+        self.scale = previous.scale
         self.classes, self.cost = previous.classes, previous.cost
         self.tests, self.notes = list(previous.tests), list(previous.notes)
         self.measured = previous.measured.model_dump()
@@ -190,17 +192,16 @@ class _Attempt:
         return watch
 
     def test(self, model: nn.Module, dataset: Dataset, protocol: Protocol) -> None:
-        began = time.perf_counter()
-        views = TestViews(dataset, self.spec.clip, protocol)
+        def watch(scored: evaluate.Scores) -> None:
+            left = len(scored.ids) - scored.done
+            eta_s = scored.seconds * left / scored.done
+            self.progress.tell("testing", epoch=self.spec.recipe.epochs, share=1.0, eta_s=eta_s, at_once=left == 0)
 
-        def watch(done: int, videos: int) -> None:
-            left = (time.perf_counter() - began) * (videos - done) / done
-            self.progress.tell("testing", share=1.0, eta_s=left, at_once=done == videos)
-
-        scored = evaluate.scores(model, views, self.spec, self.control, watch)
-        scored.write(self.folder / "scores" / evaluate.file_name(protocol))
+        views, folder = TestViews(dataset, self.spec.clip, protocol), self.folder / "scores"
+        weights = str(self.weights_sha256)
+        scored = evaluate.scores(model, weights, views, self.spec, folder, self.control, watch)
         self.tests.append(evaluate.summary(scored, protocol))
-        self.measured["test_s"] += time.perf_counter() - began
+        self.measured["test_s"] += scored.seconds
         self.notes += [f"not decoded in testing: {name}: {why}" for name, why in scored.undecodable.items()]
 
     def profile(self, model: nn.Module) -> None:
@@ -224,7 +225,7 @@ class _Attempt:
         record = Record(
             id=self.folder.name,
             status=status,
-            scale=self.order.scale,
+            scale=self.scale,
             spec=self.spec.content(),
             classes=self.classes,
             cost=self.cost,

@@ -21,10 +21,10 @@ from typing import Any
 
 from harness import packages
 from harness.control import Control
-from harness.errors import OutputError
-from harness.files import Order, read_progress
+from harness.errors import BusyError, OutputError
+from harness.files import Follower, Order, read_progress
 from harness.progress import Display, Row
-from harness.worker import RECORDED, STOPPED, WRONG
+from harness.worker import BUSY, RECORDED, STOPPED, WRONG
 from results.record import Measured, Problem, Record
 from results.store import Store
 
@@ -44,7 +44,10 @@ def outcome(record: Record) -> str:
 
 
 def inline(orders: Sequence[Order], display: Display) -> None:
-    """Run the jobs one after the other in this process. Raises Interrupted (resumable) and OutputError."""
+    """Run the jobs one after the other in this process; one that another process runs is passed over.
+
+    Raises Interrupted (resumable) and OutputError.
+    """
     from harness.job import run  # imports torch, which only an inline sweep needs in this process
 
     rows = [Row(order.label) for order in orders]
@@ -52,20 +55,24 @@ def inline(orders: Sequence[Order], display: Display) -> None:
         folder = order.write()
         control = Control(order.spec.resources.timeout_min)
         row.state = "running"
-        with _stopped_by_signals(control.stop), _watched(rows, row, folder, display):
-            record = run(order, control)
-        row.state, row.outcome, row.progress = record.status, outcome(record), read_progress(folder)
+        try:
+            with _stopped_by_signals(control.stop), _watched(rows, row, Follower(folder), display):
+                record = run(order, control)
+        except BusyError as busy:
+            row.state, row.outcome = "busy", f": {busy}"
+        else:
+            row.state, row.outcome, row.progress = record.status, outcome(record), read_progress(folder)
         display.show(rows)
 
 
 @contextmanager
-def _watched(rows: Sequence[Row], row: Row, folder: Path, display: Display) -> Iterator[None]:
+def _watched(rows: Sequence[Row], row: Row, follower: Follower, display: Display) -> Iterator[None]:
     """Keep the display up to date from a thread while the job runs in this one."""
     finished = threading.Event()
 
     def watch() -> None:
         while not finished.wait(POLL_S):
-            row.progress = read_progress(folder)
+            row.progress = follower.read()
             display.show(rows)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -105,6 +112,7 @@ class _Worker:
     folder: Path
     slot: int
     process: subprocess.Popen[bytes]
+    follower: Follower
 
 
 @dataclass
@@ -126,7 +134,8 @@ class _Pool:
 
     def start(self, order: Order, row: Row, slot: int) -> _Worker:
         folder = order.write()
-        row.state = "running"
+        follower = Follower(folder)
+        row.state, row.progress = "running", {}
         environment = {
             **os.environ,
             "PYTHONPATH": str(packages.ROOT),
@@ -138,20 +147,20 @@ class _Pool:
             environment["CUDA_VISIBLE_DEVICES"] = visible[slot % len(visible)]
         with (folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.worker", str(folder)],
+                [sys.executable, "-m", "harness.worker", str(folder), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then asks its workers to stop
             )
-        return _Worker(order, row, folder, slot, process)
+        return _Worker(order, row, folder, slot, process, follower)
 
     def reap(self) -> None:
         """Take up what ended: a record, a stop, or a death. Raises OutputError when a worker could not write."""
         for worker in list(self.running):
             code = worker.process.poll()
-            worker.row.progress = read_progress(worker.folder) or worker.row.progress
+            worker.row.progress = worker.follower.read() or worker.row.progress
             if code is None:
                 continue
             self.running.remove(worker)
@@ -161,6 +170,8 @@ class _Pool:
                 raise OutputError(_tail(worker.folder / "log.txt").splitlines()[-1])
             if code == STOPPED:
                 worker.row.state = "stopped"
+            elif code == BUSY:
+                worker.row.state, worker.row.outcome = "busy", f": {_tail(worker.folder / 'log.txt').splitlines()[-1]}"
             elif code == RECORDED and (record := self.store.read(worker.folder.name)):
                 worker.row.state, worker.row.outcome = record.status, outcome(record)
             else:
@@ -238,7 +249,7 @@ def _obituary(worker: _Worker, code: int, deaths: int, previous: Record | None) 
     )
     if previous:
         return previous.model_copy(update={"status": "failed", "error": error, "finished": now})
-    elapsed_s = float(worker.row.progress.get("elapsed_s", 0.0))
+    elapsed_s = float(read_progress(worker.folder).get("elapsed_s", 0.0))
     measured: dict[str, Any] = dict.fromkeys(Measured.model_fields) | {
         "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": 1,
         "device_hours": elapsed_s / 3600, "epoch_s": [], "attempts": deaths,

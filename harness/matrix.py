@@ -30,6 +30,11 @@ class Setting:
     file: str
     line: int
 
+    @property
+    def place(self) -> str:
+        """Where it was written, as mistakes name it."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
 
 Point = dict[str, Setting]
 """Leaf key path (`model.attention`) -> setting."""
@@ -39,10 +44,15 @@ Axes = dict[str, list[Point]]
 
 @dataclass(frozen=True)
 class Combination:
-    """All settings of one combination, and which of them tell it from its neighbours."""
+    """All settings of one combination, and those of the matrix and of `include` that tell it from its neighbours."""
 
     point: Point
-    varied: tuple[str, ...]
+    own: Point
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The keys of its own settings, in the order of all."""
+        return tuple(key for key in self.point if key in self.own)
 
 
 def leaf(key: str) -> str:
@@ -75,24 +85,39 @@ class Reader:
     def __init__(self, doc: document.Document) -> None:
         self.doc = doc
         self.mistakes: list[Mistake] = []
+        self.unread: set[str] = set()
+        """Axes whose values could not be read: that nothing else gives these keys is no mistake of its own."""
+        self.broken = False
+        """Whether a whole section could not be read, so that nothing can be said of the combinations."""
 
     def combinations(self, scale: Scale, sets: Sequence[str]) -> list[Combination]:
         """Every combination of the suite at one scale, with `sets` (`KEY=VALUE`) laid over."""
-        base = laid_over(self._mapping(("base",)), self._mapping(("resources",), "resources."))
+        base = self._over(self._mapping(("base",)), self._mapping(("resources",), "resources."))
         axes, overlay, overrides = self._axes(), self._overlay(scale), self._overrides(sets)
         for layer in (overlay, overrides):
             for key in [key for key in layer if key in axes]:
                 self._replace_axis(axes, key, layer.pop(key))
         varied = self._included(self._excluded(_product(axes), axes), axes)
-        return [
-            Combination(point, tuple(key for key in point if key in own))
-            for own in varied
-            for point in [laid_over(base, own, overlay, overrides)]
-        ]
+        return [Combination(self._over(base, own, overlay, overrides), own) for own in varied]
 
     def mistake(self, path: document.KeyPath, problem: str) -> None:
         """Note a mistake at a key path of the file."""
         self.mistakes.append(Mistake(self.doc.file, self.doc.line(path), ".".join(map(str, path)), problem))
+
+    def _over(self, *layers: Point) -> Point:
+        """Layers laid over one another; a key inside a list is a mistake, for it would take the whole list's place."""
+        point: Point = {}
+        for layer in layers:
+            point = laid_over(point, {key: layer[key] for key in layer if not self._in_list(point, key, layer[key])})
+        return point
+
+    def _in_list(self, point: Point, key: str, setting: Setting) -> bool:
+        for name, below in point.items():
+            if key.startswith(f"{name}.") and isinstance(below.value, list):
+                problem = f"{name} is a list ({below.place}); give the whole list here, as {name}: [...]"
+                self.mistakes.append(Mistake(setting.file, setting.line, key, problem))
+                return True
+        return False
 
     def _at(self, path: document.KeyPath) -> Setting:
         return Setting(None, self.doc.file, self.doc.line(path))
@@ -102,6 +127,7 @@ class Reader:
         value = self.doc.data.get(key)
         if value is not None and not isinstance(value, kind):
             self.mistake((key,), f"expected {expected}, got {value!r}")
+            self.broken = self.broken or key != "exclude"  # which gives no job anything
         return value if isinstance(value, kind) else kind()
 
     def _job_key(self, path: document.KeyPath, key: str) -> bool:
@@ -119,6 +145,7 @@ class Reader:
             return {}
         if not isinstance(value, dict):
             self.mistake(path, f"expected a mapping of keys to values, got {value!r}")
+            self.broken = self.broken or path != ("resources",)  # of which every one has a value by itself
             return {}
         known = {key: item for key, item in value.items() if prefix or self._job_key((*path, key), key)}
         return self._point(path, known, prefix)
@@ -127,7 +154,7 @@ class Reader:
         def place(key: str) -> Callable[[document.KeyPath], Setting]:
             return lambda inner: self._at((*path, key, *inner))
 
-        return laid_over(*(flat(f"{prefix}{key}", item, place(key)) for key, item in mapping.items()))
+        return self._over(*(flat(f"{prefix}{key}", item, place(key)) for key, item in mapping.items()))
 
     def _axes(self) -> Axes:
         axes: Axes = {}
@@ -137,10 +164,10 @@ class Reader:
                 continue
             if leaf(key) in axes:
                 self.mistake(path, "the same axis stands twice, once by its short name; keep one")
-            if not isinstance(values, list):
-                self.mistake(path, f"expected a list of values, got {values!r}")
-            elif not values:
-                self.mistake(path, "an axis of the matrix needs at least one value")
+            if not isinstance(values, list) or not values:
+                self.unread.add(leaf(key))
+                problem = f"expected a list of values, got {values!r}"
+                self.mistake(path, "an axis of the matrix needs at least one value" if values == [] else problem)
             else:
                 axes[leaf(key)] = [self._axis_value(key, index, value) for index, value in enumerate(values)]
         return axes
@@ -155,7 +182,7 @@ class Reader:
         return self._mapping(("scales", scale))
 
     def _overrides(self, sets: Sequence[str]) -> Point:
-        return laid_over(*(override(text) for text in sets))
+        return self._over(*(override(text) for text in sets))
 
     def _replace_axis(self, axes: Axes, key: str, setting: Setting) -> None:
         """A scale or `--set` that names an axis gives it other values: a list, or, for `--set`, just one."""
@@ -186,13 +213,13 @@ class Reader:
 
     def _included(self, points: list[Point], axes: Axes) -> list[Point]:
         names, entries = _leaves(axes), [entry for _, entry in self._entries("include")]
-        points = [dict(point) for point in points] if axes or not entries else []
+        points = list(points) if axes or not entries else []
         originals, alone = list(points), []
         for entry in entries:
             shared = {key: setting for key, setting in entry.items() if key in names}
-            matched = [point for point in originals if _agrees(point, shared)]
-            for point in matched:
-                point.update(entry)
+            matched = [index for index, point in enumerate(originals) if _agrees(point, shared)]
+            for index in matched:
+                points[index] = self._over(points[index], entry)
             if not matched:
                 alone.append(entry)
         return points + alone

@@ -17,7 +17,8 @@ PLAIN_EVERY_S = 5.0
 """At most one plain line a job in this time, but for its start and its end."""
 WIDE = 120
 """Columns from which a line has room for a bar."""
-STYLES = {"done": "green", "failed": "red", "oom": "red", "diverged": "red", "timeout": "yellow", "stopped": "yellow"}
+STYLES = {"done": "green", "failed": "red", "oom": "red", "diverged": "red", "timeout": "yellow", "stopped": "yellow",
+          "busy": "yellow"}  # fmt: skip
 
 
 @dataclass

@@ -15,7 +15,7 @@ def job(model: str, sets: Sequence[str]) -> JobSpec:
     base = [matrix.override(f"{key}={name}") for key, name in {**BASE, "model": model}.items()]
     point = matrix.laid_over(*base, *(matrix.override(text) for text in sets))
     doc = document.Document("--set")
-    jobs, mistakes = checked(matrix.Combination(point, ()), doc, None)
+    jobs, mistakes = checked(matrix.Combination(point, {}), doc, None)
     if mistakes:
         raise SuiteError([Mistake("profile", 0, mistake.key, mistake.problem) for mistake in mistakes])
     return jobs[0].spec

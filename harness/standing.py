@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from harness import progress
 from harness.combination import Job
-from harness.files import read_progress
+from harness.files import has_checkpoint, read_progress
 from harness.locks import is_held
 from results.record import Record, RecordError
 from results.store import Store
@@ -27,6 +28,8 @@ class Standing:
     progress: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
     """What is wrong with a damaged record."""
+    reached: str = ""
+    """How far a stopped job came."""
 
     @property
     def detail(self) -> str:
@@ -37,9 +40,7 @@ class Standing:
             return ", ".join(f"top-1 {test.top1:.1%} ({test.clips} x {test.crops} views)" for test in self.record.tests)
         if self.state == "running":
             return progress.line(progress.Row(self.job.label, "running", self.progress))
-        if self.state == "stopped" and self.progress.get("epochs"):
-            return f"after {self.progress['epoch']} of {self.progress['epochs']} epochs"
-        return self.problem
+        return self.problem or self.reached
 
     def plain(self) -> dict[str, Any]:
         """For `--json`."""
@@ -71,9 +72,21 @@ def _of(job: Job, store: Store) -> Standing:
     except RecordError as error:
         return Standing(job, "damaged", problem=f"{error}; delete the file to run this job again")
     if record is None:
-        return Standing(job, "stopped" if now else "not run", progress=now)
+        return (
+            Standing(job, "stopped", progress=now, reached=_reached(now, folder)) if now else Standing(job, "not run")
+        )
     tested = {(test.clips, test.crops, test.size) for test in record.tests}
     asked = {(test.clips, test.crops, test.size) for test in job.spec.tests}
     if record.status == "done" and not asked <= tested:
         return Standing(job, "untested", record, now)
     return Standing(job, record.status, record, now)
+
+
+def _reached(now: dict[str, Any], folder: Path) -> str:
+    """How far a job without a record came, by its last progress and what is left of it."""
+    epoch, epochs = now.get("epoch", 0), now.get("epochs", 0)
+    if epoch and not has_checkpoint(folder):
+        return "its record and its checkpoints are gone; it is trained again"
+    if epoch and epoch == epochs:
+        return "training is finished, testing is missing"
+    return f"after {epoch} of {epochs} epochs"

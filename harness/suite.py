@@ -4,14 +4,15 @@
 (`harness/combination.py`), at every scale of the file; what it finds wrong it raises together.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness import checks, document, matrix
-from harness.combination import Job, checked
+from harness.combination import REQUIRED, Job, checked
 from harness.errors import Mistake, SuiteError
+from harness.matrix import Combination
+from harness.only import kept
 from harness.spec import Scale
 
 KEYS = ("title", "question", "reports", "base", "matrix", "include", "exclude", "scales", "resources")
@@ -59,7 +60,7 @@ def load(
         mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))
     if mistakes or reader.mistakes:
         raise SuiteError([*mistakes, *reader.mistakes])
-    return Suite(path, title, question, reports, scale, tuple(_kept(jobs, only)))
+    return Suite(path, title, question, reports, scale, tuple(kept(jobs, only)))
 
 
 def _heading(reader: matrix.Reader) -> tuple[str, str, tuple[str, ...]]:
@@ -68,8 +69,9 @@ def _heading(reader: matrix.Reader) -> tuple[str, str, tuple[str, ...]]:
     for key in data:
         if key not in KEYS:
             reader.mistake((key,), checks.unknown("key", key, KEYS))
-    if "base" not in data:
-        reader.mistake((), "the key 'base' is missing: what all variants share (model, data, clip, recipe)")
+    if data.get("base") is None:
+        reader.mistake(("base",), "the key 'base' is missing: what all variants share (model, data, clip, recipe)")
+        reader.broken = True
     texts = {"title": data.get("title", Path(reader.doc.file).stem), "question": data.get("question", "")}
     for key, value in texts.items():
         if not isinstance(value, str):
@@ -86,36 +88,47 @@ def _jobs(
 ) -> list[Job]:
     """Every job at one scale, each training once with the tests of all that ask for it."""
     merged: dict[str, Job] = {}
-    for combination in reader.combinations(scale, sets):
+    firsts: dict[str, tuple[Combination, Job]] = {}
+    combinations = reader.combinations(scale, sets)
+    for combination in () if reader.broken else combinations:
         jobs, found = checked(combination, reader.doc, datasets_file)
-        mistakes += found
+        mistakes += [each for each in found if each.problem != REQUIRED or each.key not in reader.unread]
         for job in jobs:
-            known = merged.get(job.id, job)
-            tests = tuple(dict.fromkeys((*known.spec.tests, *job.spec.tests)))
-            merged[job.id] = replace(known, spec=replace(known.spec, tests=tests))
+            first, asked = firsts.setdefault(job.id, (combination, job))
+            if first is combination:
+                merged[job.id] = job
+            elif mistake := _repeated(first, combination, asked.spec.tests == job.spec.tests):
+                mistakes.append(mistake)
+            else:
+                merged[job.id] = _with_tests(merged[job.id], job)
     return list(merged.values())
 
 
-def _kept(jobs: Iterable[Job], only: Sequence[str]) -> list[Job]:
-    """The jobs that agree with every `KEY=VALUE[,VALUE]`; raises SuiteError where none does."""
-    kept = list(jobs)
-    for text in only:
-        key, equals, values = text.partition("=")
-        found = {_value(job, key) for job in kept}
-        if not equals or found == {None}:
-            raise SuiteError([Mistake("--only", 0, text, "expected KEY=VALUE, such as model.attention=divided")])
-        wanted = values.split(",")
-        strange = [value for value in wanted if value not in found]
-        if strange:
-            known = sorted(str(value) for value in found)
-            raise SuiteError([Mistake("--only", 0, text, checks.unknown(f"value of {key}", strange[0], known))])
-        kept = [job for job in kept if _value(job, key) in wanted]
-    return kept
+def _repeated(first: Combination, second: Combination, same_tests: bool) -> Mistake | None:
+    """The mistake of two combinations that are one training: one row of a table would stand for both.
+
+    None where it is meant: where they differ by nothing but the tests that they ask for.
+    """
+    keys = dict.fromkeys([*second.own, *first.own])
+    differing = [key for key in keys if second.own.get(key) is not first.own.get(key)]  # by place: equal values too
+    of_training = [key for key in differing if not _of_tests(key)]
+    if differing and not of_training and not same_tests:
+        return None
+    key = (of_training or differing or list(keys))[0]
+    there, here = (each.own.get(key) or next(iter(each.own.values())) for each in (first, second))
+    problem = f"{here.value!r} gives the same training as {there.value!r} on line {there.line}; keep one of them"
+    laid = second.point.get(key, here)
+    if laid is not here:
+        problem += f", or do not lay {laid.value!r} over both ({laid.place})"
+    return Mistake(here.file, here.line, key, problem)
 
 
-def _value(job: Job, key: str) -> str | None:
-    """What a job has at a key path, as text; None where it has no such key."""
-    value: Any = job.spec.content()
-    for part in matrix.leaf(key).split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return None if value is None else str(value)
+def _of_tests(key: str) -> bool:
+    return key.split(".")[0] == "test"
+
+
+def _with_tests(known: Job, job: Job) -> Job:
+    """One job with the tests of both; what tells the two apart no longer belongs to its label."""
+    tests = tuple(dict.fromkeys((*known.spec.tests, *job.spec.tests)))
+    variant = tuple((key, value) for key, value in known.variant if not _of_tests(key))
+    return replace(known, spec=replace(known.spec, tests=tests), variant=variant)

@@ -1,20 +1,21 @@
-"""The process that runs one job: `python -m harness.worker <job folder>`, whatever launched it.
+"""The process that runs one job: `python -m harness.worker <job folder> [<launcher's process id>]`.
 
 Exit codes: 0 the job has a record (also of a failure), 75 stopped on request with a checkpoint (EX_TEMPFAIL: start it
-again), 2 nothing can be written or the job is in use.
+again), 69 another process runs this job (EX_UNAVAILABLE), 2 nothing can be written.
 """
 
 import ctypes
+import os
 import signal
 import sys
 from pathlib import Path
 
 from harness import packages
 from harness.control import Control
-from harness.errors import HarnessError, Interrupted
+from harness.errors import BusyError, HarnessError, Interrupted
 from harness.files import Order
 
-RECORDED, WRONG, STOPPED = 0, 2, 75
+RECORDED, WRONG, BUSY, STOPPED = 0, 2, 69, 75
 PR_SET_PDEATHSIG = 1
 
 
@@ -32,6 +33,9 @@ def main(folder: Path) -> int:
     except Interrupted as stopped:
         print(f"stopped: {stopped}", file=sys.stderr)
         return STOPPED
+    except BusyError as busy:
+        print(busy, file=sys.stderr)
+        return BUSY
     except HarnessError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -40,12 +44,20 @@ def main(folder: Path) -> int:
     return RECORDED
 
 
-def die_with_parent() -> None:
-    """On Linux, be asked to stop when the launching process dies, however it dies: no job is left behind."""
+def die_with_parent(launcher: int) -> None:
+    """On Linux, be asked to stop when the launching process dies, however it dies: no job is left behind.
+
+    A launcher that died before the kernel was asked sends nothing any more; then the parent is already another one,
+    and this process ends at once.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != launcher:
+        print(f"stopped: process {launcher}, which launched this job, is gone", file=sys.stderr)
+        sys.exit(STOPPED)
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    if sys.argv[2:]:
+        die_with_parent(int(sys.argv[2]))
     sys.exit(main(Path(sys.argv[1])))

@@ -7,7 +7,7 @@ import alone takes longer than all the drawing. matplotlib itself is imported on
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,17 +53,19 @@ def draw(table: pd.DataFrame, scale: str, folder: Path) -> list[Path]:
     """Writes `<figure>-<dataset>.svg` for the page, `<figure>.png` and `.pdf` for papers; returns all, drawn or kept.
 
     `table` is `reports.table1.table`'s. What is drawn is a pure function of it: files drawn from the same are kept.
+    Each file is written whole; of two processes that draw different tables at once no mixture is taken for one of them.
     """
     datasets = DATASETS[scale]
     panels = [folder / f"{figure}-{dataset}.svg" for figure in FIGURES for dataset in datasets]
     whole = [folder / f"{figure}.{suffix}" for figure in FIGURES for suffix in ("png", "pdf")]
     stamp, content = folder / "drawn-from.sha256", _content(table, scale)
     paths = [*panels, *whole]
-    if not (_text(stamp) == content and all(path.is_file() for path in paths)):
-        stamp.unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw(table, datasets, folder)
-        write_atomic(stamp, content)
+    kept = {path.name: path.read_bytes() for path in paths if path.is_file()}
+    if len(kept) < len(paths) or _text(stamp) != _stamp(content, kept):
+        drawn = _draw(table, datasets)
+        for name, data in drawn.items():
+            write_atomic(folder / name, data)
+        write_atomic(stamp, _stamp(content, drawn))
     return paths
 
 
@@ -88,27 +90,35 @@ def _content(table: pd.DataFrame, scale: str) -> str:
     return hashlib.sha256(data.encode() + scale.encode() + Path(__file__).read_bytes()).hexdigest()
 
 
+def _stamp(content: str, files: Mapping[str, bytes]) -> str:
+    """Names what was drawn and every byte of the drawings."""
+    digests = [f"{name} {hashlib.sha256(files[name]).hexdigest()}" for name in sorted(files)]
+    return hashlib.sha256("\n".join([content, *digests]).encode()).hexdigest()
+
+
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _draw(table: pd.DataFrame, datasets: tuple[str, str], folder: Path) -> None:
+def _draw(table: pd.DataFrame, datasets: tuple[str, str]) -> dict[str, bytes]:
+    """Every file's name and bytes."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     painters: dict[str, Callable[[Axes, pd.DataFrame, str], None]] = {"accuracy": _bars, "cost": _scatter}
+    drawn: dict[str, bytes] = {}
     with rc_context(_STYLE):
         for name, painter in painters.items():
             left, right, bottom = _EDGES[name]
             for dataset in datasets:
                 figure = Figure(figsize=(_WIDTH, _HEIGHT))
                 painter(figure.add_axes((left, bottom, right - left, 0.91 - bottom)), table, dataset)
-                _save(figure, folder / f"{name}-{dataset}.svg")
+                drawn |= _saved(figure, f"{name}-{dataset}.svg")
             figure = Figure(figsize=(2 * _WIDTH, _HEIGHT))
             for half, dataset in enumerate(datasets):
                 painter(figure.add_axes(((half + left) / 2, bottom, (right - left) / 2, 0.91 - bottom)), table, dataset)
-            _save(figure, folder / f"{name}.png")
-            _save(figure, folder / f"{name}.pdf")
+            drawn |= _saved(figure, f"{name}.png") | _saved(figure, f"{name}.pdf")
+    return drawn
 
 
 # Inches of one panel, and the shares of it where its axes begin, end, and stand. Fixed: a layout engine would draw
@@ -117,17 +127,15 @@ _WIDTH, _HEIGHT = 4.5, 3.0
 _EDGES: Final = {"accuracy": (0.295, 0.82, 0.25), "cost": (0.115, 0.63, 0.16)}
 
 
-def _save(figure: "Figure", path: Path) -> None:
-    """Written whole; the same drawing gives the same bytes (no date, ids salted by the file's name)."""
+def _saved(figure: "Figure", name: str) -> dict[str, bytes]:
+    """A file's name and bytes; the same drawing gives the same bytes (no date, ids salted by the file's name)."""
     from matplotlib import rc_context
 
-    buffer = io.BytesIO()
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(path.suffix[1:])
-    with rc_context({"svg.hashsalt": path.name}):
-        figure.savefig(buffer, format=path.suffix[1:], dpi=200, metadata=metadata)
-    temporary = path.with_suffix(f"{path.suffix}.tmp")
-    temporary.write_bytes(buffer.getvalue())
-    temporary.replace(path)
+    buffer, kind = io.BytesIO(), name.rpartition(".")[2]
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+    with rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
+    return {name: buffer.getvalue()}
 
 
 _ACROSS: Final = ("axes fraction", "data")

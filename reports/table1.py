@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from reports.metrics import NOT_COUNTED, NOT_MEASURED, NOT_RUN, NOT_TESTED, WORDS, Column, is_number
+from results.collect import DAMAGED
 from results.statistics import mean_std, wilson_interval
 
 SCHEMES: Final = {
@@ -30,6 +31,15 @@ VIEWS: Final = 3
 """Of the paper's test: one clip, three crops."""
 COUNTED_AT: Final = {"model.name": "timesformer", "model.size": "base", "frames": 8, "size": 224, "classes": 174}
 """Where parameters and TFLOPs are counted, at any scale: only a 174-class head (SSv2's) fits Table 1's parameters."""
+MEASURED_OF: Final[dict[str, dict[str, str | int]]] = {
+    "demo": {},
+    "paper": {"model.size": "base", "clip.frames": 8, "clip.size": 224},
+}
+"""What a training must be to stand as a number, whichever command began it: beside the paper's numbers only the paper's
+model and clip. A demo table is on the embedded data sets, where every number is a demo."""
+_OTHER: Final = "other setup"
+"""Stands for a training that is none of `MEASURED_OF`."""
+_WORDS: Final = {DAMAGED: DAMAGED, **WORDS, _OTHER: _OTHER}
 
 
 def columns(scale: str) -> tuple[Column, ...]:
@@ -74,9 +84,10 @@ def caption(scale: str) -> str:
 def table(records: pd.DataFrame, costs: pd.DataFrame, published: pd.DataFrame, scale: str) -> pd.DataFrame:
     """One row per scheme: "attention", "scheme", "scale", the keys of `columns(scale)` and what goes with accuracies.
 
-    `records` (of `results.collect.frame`) are those of one suite: at most one training per scheme, dataset and seed,
-    else ValueError. Beside an accuracy stand `.low .high` (95 % interval, one seed) or `.std` (several), `.seeds`,
-    `.videos`, `.chance` (all in percent) and `.gmacs` (10^9 multiply-adds of all views of the model that was tested).
+    `records` (of `results.collect.frame`) are those of one suite's jobs at this scale: at most one training per
+    scheme, dataset and seed, else ValueError. Beside an accuracy stand `.low .high` (95 % interval, one seed) or `.std`
+    (several), `.seeds`, `.videos`, `.chance` (all in percent) and `.gmacs` (10^9 multiply-adds of all views of the
+    model that was tested).
     """
     trainings = _trainings(records, scale)
     rows = []
@@ -144,7 +155,9 @@ def _key(dataset: str) -> str:
 
 def _trainings(records: pd.DataFrame, scale: str) -> pd.DataFrame:
     """One row per training: where several protocols were tested, the paper's, one clip and three crops."""
-    mine = records[(records["scale"] == scale) & (records["model.name"] == "timesformer")]
+    mine = records[records["model.name"] == "timesformer"].copy()
+    for column, value in MEASURED_OF[scale].items():
+        mine.loc[(mine[column] != value) & (mine["status"] == "done"), "status"] = _OTHER
     papers = (mine["test.clips"] == 1) & (mine["test.crops"] == VIEWS)
     mine = mine.assign(_other=~papers).sort_values("_other", kind="stable").drop_duplicates("id")
     same = mine.duplicated(["model.attention", "data.name", "seed"], keep=False)
@@ -219,15 +232,17 @@ def _word(runs: pd.DataFrame) -> str | None:
     """The worst that happened to trainings that are not done; None when they all are."""
     if runs.empty:
         return NOT_RUN
-    return next((word for status, word in WORDS.items() if (runs["status"] == status).any()), None)
+    return next((word for status, word in _WORDS.items() if (runs["status"] == status).any()), None)
 
 
 def _expense(sets: Sequence[pd.DataFrame]) -> dict[str, Any]:
-    """What a row's trainings took: all of them, or the word of the one that did not end well."""
+    """What a row's trainings took: all of them, the word of the one that did not end well, or how many there are."""
     keys = ("peak_memory_mib", "clips_per_s", "device_minutes")
     words = [word for runs in sets if (word := _word(runs))]
     if words:
-        return dict.fromkeys(keys, next((word for word in WORDS.values() if word in words), NOT_RUN))
+        missing = words.count(NOT_RUN)
+        partly = f"{len(sets) - missing} of {len(sets)} sets" if missing < len(sets) else NOT_RUN
+        return dict.fromkeys(keys, next((word for word in _WORDS.values() if word in words), partly))
     runs = pd.concat(sets)
     hours = sum(float(one["device_hours"].mean()) for one in sets)
     peak, speed = runs["peak_memory_bytes"].max(), runs["clips_per_s"].astype(float).median()

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
-from results.record import Cost, Measured, Record, RecordError, Test
+from results.record import Cost, Measured, Record, Test
 from results.store import collector_paused
 
 COST_COLUMNS = ["model.name", "model.size", "model.attention", "frames", "size", "classes", *Cost.model_fields]
 """What `costs` always has, also when nothing was counted yet; other keys of a model follow them."""
 
 _RECORD_COLUMNS = ["id", "status", "scale", "classes", "started", "finished", "weights_sha256"]
-_SPEC_COLUMNS = ["model.name", "model.attention", "data.name", "seed", "precision"]
+_SPEC_COLUMNS = ["model.name", "model.size", "model.attention", "data.name", "clip.frames", "clip.size", "seed"]
+_SPEC_COLUMNS += ["precision"]
 _TEST_FIELDS = ["clips", "crops", "size", "videos", "answered"]
 _MEASURED_FIELDS = [name for name in Measured.model_fields if name != "epoch_s"]
 COLUMNS = [
@@ -30,14 +32,20 @@ COLUMNS = [
 """What `frame` always has, also without records; other keys of a spec and `environment.` follow them."""
 
 
+DAMAGED = "damaged"
+"""The `status` of a job whose record cannot be read."""
+
+
 @collector_paused()
-def frame(records: Iterable[Record]) -> pd.DataFrame:
+def frame(records: Iterable[Record], damaged: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> pd.DataFrame:
     """One row per (record, test); a record without tests has one row, its test values missing.
 
-    Nested keys are flattened with dots (`model.attention`, `clip.frames`, `environment.torch`). `skipped` and
-    `test.undecodable` count videos; `train.*` are the last epoch's; `notes` is joined by newlines.
+    `damaged` are jobs (id to spec) whose records cannot be read: a row each, which holds nothing but that. Nested keys
+    are flattened with dots (`model.attention`, `clip.frames`, `environment.torch`). `skipped` and `test.undecodable`
+    count videos; `train.*` are the last epoch's; `notes` is joined by newlines.
     """
     rows = [row for record in records for row in _rows(record)]
+    rows += [_damaged_row(id, spec) for id, spec in damaged.items()]
     columns = dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)])
     return pd.DataFrame({column: [row.get(column) for row in rows] for column in columns})
 
@@ -45,9 +53,10 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 def costs(root: Path) -> pd.DataFrame:
     """The counted costs under `<root>/costs`: one row per architecture, clip and class count (`COST_COLUMNS` first).
 
-    Raises RecordError naming a file that cannot be read: it may be deleted, the cost is then counted again.
+    A damaged file holds no known cost: whoever needs that cost counts it again and replaces the file.
     """
-    rows = [_cost_row(path) for path in sorted((root / "costs").glob("*.json"))]
+    found = [_cost_row(path) for path in sorted((root / "costs").glob("*.json"))]
+    rows = [row for row in found if row]
     return pd.DataFrame(rows, columns=list(dict.fromkeys([*COST_COLUMNS, *(key for row in rows for key in row)])))
 
 
@@ -72,6 +81,12 @@ def _test_row(test: Test) -> dict[str, Any]:
     return row | {"test.undecodable": len(test.undecodable), "top1": test.top1, "top5": test.top5, "loss": test.loss}
 
 
+def _damaged_row(id: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": id, "status": DAMAGED}
+    _flatten(spec, "", row)
+    return row
+
+
 def _flatten(values: Mapping[str, Any], prefix: str, row: dict[str, Any]) -> None:
     for key, value in values.items():
         if isinstance(value, dict):
@@ -80,12 +95,11 @@ def _flatten(values: Mapping[str, Any], prefix: str, row: dict[str, Any]) -> Non
             row[prefix + key] = value
 
 
-def _cost_row(path: Path) -> dict[str, Any]:
+def _cost_row(path: Path) -> dict[str, Any] | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         row = {name: stored[name] for name in ("frames", "size", "classes")}
         row |= {f"model.{key}": value for key, value in stored["model"].items()}
         return row | Cost.model_validate(stored["cost"]).model_dump()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"no key {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]
-        raise RecordError(f"{path}: {problem}; delete the file, and the cost is counted again") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from results.record import Record, RecordError, parse
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: str | bytes) -> None:
     """Writes the file whole or leaves the old one: a reader, a crash or a full disk never meets half a file.
 
     Makes missing folders. Raises OSError (read-only folder, full disk) with the old file untouched.
@@ -18,8 +18,8 @@ def write_atomic(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with temporary.open("xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

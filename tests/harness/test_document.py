@@ -3,7 +3,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.document import read
+from harness.document import read, scalar, written
 from harness.errors import HarnessError, SuiteError
 
 # No digits in texts: `0E0` is a number to us and a text to PyYAML, and that is meant.
@@ -45,6 +45,20 @@ def test_exponents_without_a_dot_are_numbers(tmp_path, text):
     path = tmp_path / "x.yaml"
     path.write_text(f"a: {text}\n", encoding="utf-8")
     assert read(path).data == {"a": float(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("4", 4), ("0.50", 0.5), ("5e-3", 0.005), ("true", True), ("null", None), ("divided", "divided"),
+     ("[1, 2]", "[1, 2]"), ("a: b", "a: b"), ("2021-02-24", "2021-02-24"), ("{", "{")],
+)  # fmt: skip
+def test_a_word_is_read_as_yaml_reads_it(text, value):
+    assert scalar(text) == value
+    assert type(scalar(text)) is type(value)
+
+
+def test_a_value_is_written_as_a_file_has_it():
+    assert [written(value) for value in ("a", 1, True, None, [1, 2])] == ["a", "1", "true", "null", "[1, 2]"]
 
 
 def test_code_in_a_file_is_not_run(tmp_path):

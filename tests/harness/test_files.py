@@ -1,4 +1,4 @@
-from harness.files import Order, Progress, read_progress
+from harness.files import Follower, Order, Progress, read_progress
 
 
 def test_an_order_survives_the_way_through_its_file(order):
@@ -15,6 +15,25 @@ def test_progress_counts_attempts_and_the_seconds_of_all_of_them(tmp_path):
     second = Progress(tmp_path, epochs=3)
     assert second.attempt == 2
     assert second.elapsed_s >= 100.0
+
+
+def test_what_an_earlier_attempt_told_is_not_the_next_ones(tmp_path):
+    Progress(tmp_path, epochs=3).tell("stopped", at_once=True, epoch=2)
+    follower = Follower(tmp_path)
+    assert follower.read() == {}
+    Progress(tmp_path, epochs=3).tell("starting", at_once=True)
+    assert follower.read()["state"] == "starting"
+
+
+def test_an_attempt_that_goes_on_from_a_checkpoint_is_as_far_as_that(tmp_path):
+    Progress(tmp_path, epochs=3).tell("stopped", at_once=True, epoch=2, share=0.7)
+    Progress(tmp_path, epochs=3).tell("starting", at_once=True)
+    assert read_progress(tmp_path)["epoch"] == 0
+    Progress(tmp_path, epochs=3).tell("stopped", at_once=True, epoch=2, share=0.7)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "00000006-abc.pt").touch()
+    Progress(tmp_path, epochs=3).tell("starting", at_once=True)
+    assert (read_progress(tmp_path)["epoch"], read_progress(tmp_path)["share"]) == (2, 0.7)
 
 
 def test_progress_is_written_at_most_once_a_second_unless_asked(tmp_path):

@@ -150,6 +150,35 @@ def test_a_new_protocol_costs_a_test_and_no_training(order, monkeypatch):
     assert second.epochs == first.epochs
 
 
+def test_a_stop_in_the_second_test_repeats_neither_the_training_nor_the_first(order, monkeypatch):
+    whole = job.run(order, Control())
+    (order.root / "jobs" / whole.id / "record.json").unlink()
+    for path in (order.root / "jobs" / whole.id / "scores").iterdir():
+        path.unlink()
+    protocols = (*order.spec.tests, Protocol(clips=2, crops=1, size=16))
+    order = replace(order, spec=replace(order.spec, tests=protocols))
+    softmax, scored = evaluate._softmax, []
+
+    def count(model, clips, spec):
+        scored.append(len(clips))
+        if sum(scored) > 300:  # the first test has 200 videos of one view, the second of two
+            control.stop("the test")
+        return softmax(model, clips, spec)
+
+    control = Control()
+    monkeypatch.setattr(evaluate, "_softmax", count)
+    with pytest.raises(Interrupted):
+        job.run(order, control)
+    done = sum(scored)
+    assert 300 < done < 310
+    monkeypatch.setattr(train.Training, "_step", lambda *_: pytest.fail("trained again"))
+    record = job.run(order, Control())
+    assert sum(scored) == 300 + 300
+    assert (record.status, record.tests[0]) == ("done", whole.tests[0])
+    assert record.weights_sha256 == whole.weights_sha256
+    assert record.measured.test_s > 0
+
+
 def test_a_test_that_fails_loses_neither_the_training_nor_the_tests_before_it(order, monkeypatch):
     first = job.run(order, Control())
     more = replace(order, spec=replace(order.spec, tests=(*order.spec.tests, Protocol(clips=2, crops=3, size=16))))
@@ -247,6 +276,13 @@ def test_a_full_disk_is_the_output_folders_fault_and_loses_nothing(order, monkey
     with pytest.raises(OutputError, match="cannot be written: No space left on device"):
         job.run(order, Control())
     assert Store(order.root).read(first.id) == first
+
+
+def test_a_record_keeps_the_scale_at_which_it_was_trained(order):
+    job.run(order, Control())
+    more = replace(order.spec, tests=(*order.spec.tests, Protocol(clips=2, crops=1, size=16)))
+    record = job.run(replace(order, spec=more, scale="paper"), Control())
+    assert (len(record.tests), record.scale) == (2, "demo")
 
 
 def test_a_job_in_use_is_not_run_twice(order, monkeypatch):

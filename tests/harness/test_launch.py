@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import launch
+from harness import job, launch
 from harness.errors import Interrupted, OutputError
-from harness.files import Order, read_progress
+from harness.files import Order, Progress, read_progress
+from harness.locks import hold
 from harness.progress import Display
 from harness.spec import Protocol
 from harness.suite import load
@@ -78,6 +79,39 @@ if "harness.worker" in " ".join(sys.orig_argv):
     print("no space", file=sys.stderr, flush=True)
     os._exit(2)
 """
+
+
+IN_USE = """
+import os, sys
+if "harness.worker" in " ".join(sys.orig_argv) and {id!r} in " ".join(sys.orig_argv):
+    print("the job is in use by process 1", file=sys.stderr, flush=True)
+    os._exit(69)
+"""
+
+
+def test_a_job_that_another_process_runs_is_told_and_the_others_go_on(
+    orders, root, display, told, monkeypatch, tmp_path
+):
+    crashing(monkeypatch, tmp_path, IN_USE.format(id=orders[0].spec.identity()))
+    launch.local(orders, Store(root), display, slots=1, gpus=0)
+    assert [record.id for record in Store(root).load()[0]] == [orders[1].spec.identity()]
+    assert "space: busy: the job is in use by process 1" in told.getvalue()
+
+
+def test_inline_too(orders, root, display, told, monkeypatch):
+    monkeypatch.setattr(job, "LOCK_WAIT_S", 0.1)
+    with hold(root / "jobs" / orders[0].spec.identity() / "lock", "x"):
+        launch.inline(orders, display)
+    assert [record.id for record in Store(root).load()[0]] == [orders[1].spec.identity()]
+    assert "space: busy: the job space (" in told.getvalue()
+
+
+def test_a_job_that_goes_on_does_not_show_where_its_last_attempt_ended(orders, root, display, told, monkeypatch):
+    folder = orders[0].write()
+    Progress(folder, epochs=2).tell("an old state", at_once=True)
+    monkeypatch.setattr("harness.progress.PLAIN_EVERY_S", 0.0)
+    launch.local(orders[:1], Store(root), display, slots=1, gpus=0)
+    assert "an old state" not in told.getvalue()
 
 
 def test_a_worker_that_dies_is_started_again(orders, root, display, monkeypatch, tmp_path):

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness import job, standing
+from harness import evaluate, job, standing
 from harness.combination import Job
 from harness.control import Control
+from harness.errors import Interrupted
 from harness.locks import hold
 from harness.spec import Protocol
 
@@ -39,6 +40,26 @@ def test_a_job_goes_from_not_run_through_running_and_stopped_to_done(order):
     assert done.plain()["tests"][0]["videos"] == 200
     more = replace(order.spec, tests=(*order.spec.tests, Protocol(clips=2, crops=1, size=16)))
     assert of(order, more).state == "untested"
+
+
+def test_a_stop_in_testing_and_a_deleted_record_are_told_for_what_they_are(order, monkeypatch):
+    folder = order.root / "jobs" / order.spec.identity()
+    batches = evaluate._batches
+
+    def stopped(*arguments):
+        raise Interrupted("enough")
+
+    monkeypatch.setattr(evaluate, "_batches", stopped)
+    with pytest.raises(Interrupted):
+        job.run(order, Control())
+    found = of(order)
+    assert (found.state, found.detail) == ("stopped", "training is finished, testing is missing")
+    monkeypatch.setattr(evaluate, "_batches", batches)
+    job.run(order, Control())
+    (folder / "record.json").unlink()
+    found = of(order)
+    assert (found.state, found.detail) == ("stopped", "its record and its checkpoints are gone; it is trained again")
+    assert found.problem == ""
 
 
 def test_a_damaged_record_is_a_state_with_its_reason(order):

@@ -189,15 +189,78 @@ def test_set_overrides_everything_and_only_filters(tmp_path):
     assert [job.spec.model.attention for job in load(path, sets=["model.attention=axial"]).jobs] == ["axial"]
     assert [job.label for job in load(path, only=["model.attention=divided"]).jobs] == ["divided"]
     assert "--set" in mistakes(path, sets=["recipe.epoch=7"])[0]
-    assert "did you mean 'divided'" in mistakes(path, only=["model.attention=dividd"])[0]
-    assert "--only" in mistakes(path, only=["nonsense"])[0]
     assert "--set" in mistakes(path, sets=["nonsense"])[0]
 
 
 def test_one_training_asked_for_twice_is_one_job_with_both_tests(tmp_path):
-    path = write(tmp_path, f"{HEAD}matrix:\n  test.crops: [1, 3]\n")
-    (job,) = load(path).jobs
-    assert [test.crops for test in job.spec.tests] == [1, 3]
+    path = write(tmp_path, f"{HEAD}matrix:\n  test.crops: [1, 3]\n  model.attention: [space, joint]\n")
+    jobs = load(path).jobs
+    assert [[test.crops for test in job.spec.tests] for job in jobs] == [[1, 3], [1, 3]]
+    assert [job.label for job in jobs] == ["space", "joint"]
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("matrix:\n  model.attention:\n  - joint\n  - joint\n", "9: model.attention: 'joint' gives the same training"
+         " as 'joint' on line 8; keep one of them"),
+        ("matrix:\n  resources.cpus: [1,\n    2]\n", "8: resources.cpus: 2 gives the same training as 1 on line 7;"),
+        ("matrix:\n  test.crops: [1,\n    1]\n", "8: test.crops: 1 gives the same training as 1 on line 7;"),
+        ("include:\n- {clip.frames: 8}\n- {clip.frames: 8}\n", "8: clip.frames: 8 gives the same training as 8 on"
+         " line 7;"),
+        ("matrix:\n  model:\n  - {name: timesformer, size: base}\n  - {name: timesformer, size: large}\n"
+         "scales:\n  demo:\n    model.size: demo\n",
+         "9: model.name: 'timesformer' gives the same training as 'timesformer' on line 8;"),
+    ],
+)  # fmt: skip
+def test_two_rows_that_are_one_training_are_refused_with_both_lines(tmp_path, section, problem):
+    path = write(tmp_path, HEAD + section)
+    (told,) = mistakes(path)
+    assert told.startswith(f"{path}:{problem}")
+
+
+def test_what_lays_one_value_over_two_is_told(tmp_path):
+    section = "matrix:\n  model:\n  - {size: base}\n  - {size: large}\nscales:\n  demo:\n    model.size: demo\n"
+    path = write(tmp_path, HEAD + section)
+    (told,) = mistakes(path)
+    assert told == (
+        f"{path}:9: model.size: 'large' gives the same training as 'base' on line 8; keep one of them, or do not lay"
+        f" 'demo' over both ({path}:12)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("include:\n- {test.clips: 2}\n", "11: test.clips: test is a list"),
+        ("matrix:\n  test.clips: [2]\n", "11: test.clips: test is a list"),
+        ("scales:\n  demo:\n    test.size: 16\n", "12: test.size: test is a list"),
+    ],
+)
+def test_a_key_inside_a_list_does_not_replace_the_list(tmp_path, section, problem):
+    path = write(
+        tmp_path,
+        f"{HEAD}  test:\n  - {{clips: 1}}\n  - {{clips: 5}}\n  seeds: [0]\n{section}".replace("  seeds: [0]\n", ""),
+    )
+    (told,) = mistakes(path)
+    number, rest = problem.split(":", 1)
+    assert told == f"{path}:{int(number) - 1}:{rest} ({path}:6); give the whole list here, as test: [...]"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("base: [1]\n", "1: base: expected a mapping of keys to values, got [1]"),
+        ("base:\n", "1: base: the key 'base' is missing: what all variants share (model, data, clip, recipe)"),
+        (HEAD + "matrix: [1]\n", "6: matrix: expected a mapping of key paths to lists of values, got [1]"),
+        (HEAD + "scales:\n  demo: 3\n", "7: scales.demo: expected a mapping of keys to values, got 3"),
+        (HEAD.replace("  data: motion\n", "") + "matrix:\n  data: motion\n",
+         "6: matrix.data: expected a list of values, got 'motion'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_one_mistake_without_consequences(tmp_path, text, told):
+    path = write(tmp_path, text)
+    assert mistakes(path) == [f"{path}:{told}"]
 
 
 @given(st.permutations(["model", "data", "clip", "recipe"]))

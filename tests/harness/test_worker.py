@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness import worker
 from harness.files import Order, read_progress
+from harness.locks import hold
 from results.store import Store
 from tests.conftest import PROJECT
 from tests.harness.conftest import with_recipe
@@ -42,6 +43,31 @@ def test_asked_to_stop_it_saves_and_says_so(order: Order):
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (worker.STOPPED, "stopped: asked to stop by a signal\n")
     assert list((folder / "checkpoints").glob("*.pt"))
+
+
+def test_a_job_in_use_has_its_own_exit_code(order: Order):
+    folder = order.write()
+    code = (
+        "import sys; from pathlib import Path; from harness import job, worker; job.LOCK_WAIT_S = 0.1\n"
+        "sys.exit(worker.main(Path(sys.argv[1])))"
+    )
+    with hold(folder / "lock", "x"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(folder)], cwd=PROJECT, stderr=subprocess.PIPE, text=True
+        )
+        code, told = ended(process)
+    assert code == worker.BUSY
+    assert "is in use by process" in told
+
+
+def test_a_worker_whose_launcher_is_already_gone_does_nothing(order: Order):
+    folder = order.write()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    command = [sys.executable, "-m", "harness.worker", str(folder), str(gone.pid)]
+    process = subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    assert ended(process) == (worker.STOPPED, f"stopped: process {gone.pid}, which launched this job, is gone\n")
+    assert read_progress(folder) == {}
 
 
 def test_what_cannot_be_written_is_one_line(order: Order):

@@ -25,6 +25,7 @@ def make_record(attention: str, dataset: str, **changes: Any) -> Record:
     place = list(SCHEMES).index(attention)
     seed = changes.pop("seed", 0)
     shares = _SHARES.get(dataset, _SHARES["appearance"])
+    size, clip = changes.pop("size", "demo"), changes.pop("clip", {"frames": 8, "stride": 4, "size": 32})
     test = Test(
         clips=1,
         crops=3,
@@ -58,9 +59,9 @@ def make_record(attention: str, dataset: str, **changes: Any) -> Record:
         "status": "done",
         "scale": "demo",
         "spec": {
-            "model": {"name": "timesformer", "size": "demo", "attention": attention},
+            "model": {"name": "timesformer", "size": size, "attention": attention},
             "data": {"name": dataset, "fraction": 1.0},
-            "clip": {"frames": 8, "stride": 4, "size": 32},
+            "clip": clip,
             "recipe": {"name": "demo", "epochs": 20, "batch_size": 32},
             "seed": seed,
             "precision": "float32",
@@ -85,6 +86,12 @@ def make_record(attention: str, dataset: str, **changes: Any) -> Record:
     return Record(**fields | changes)
 
 
+def make_paper_record(attention: str, dataset: str, **changes: Any) -> Record:
+    """A finished training of the paper's model and clip."""
+    clip = {"frames": 8, "stride": 32, "size": 224}
+    return make_record(attention, dataset, **{"size": "base", "clip": clip, "scale": "paper"} | changes)
+
+
 def make_failure(attention: str, dataset: str, status: str = "failed") -> Record:
     """A training that ended badly, before any test."""
     error = Problem(type="RuntimeError", message="no <memory> & no luck", traceback="Traceback:\n  here < there\n")
@@ -94,6 +101,11 @@ def make_failure(attention: str, dataset: str, status: str = "failed") -> Record
 @pytest.fixture
 def record_of() -> Callable[..., Record]:
     return make_record
+
+
+@pytest.fixture
+def paper_record_of() -> Callable[..., Record]:
+    return make_paper_record
 
 
 @pytest.fixture

@@ -51,18 +51,39 @@ def test_the_same_numbers_are_not_drawn_again(
     assert figures.draw(table, "demo", tmp_path) == drawn
 
 
-@pytest.mark.parametrize("change", ["number", "missing file"])
+@pytest.mark.parametrize("change", ["number", "missing file", "file of another table"])
 def test_a_change_is_drawn(
     drawn: list[Path], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     calls: list[object] = []
-    monkeypatch.setattr(figures, "_draw", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(figures, "_draw", lambda *arguments: calls.append(arguments) or {})
     if change == "number":
         table.loc[0, "motion_percent"] = 28.0
+    elif change == "file of another table":
+        drawn[0].write_bytes(drawn[1].read_bytes())
     else:
         drawn[0].unlink()
     figures.draw(table, "demo", tmp_path)
     assert len(calls) == 1
+
+
+def test_reports_that_draw_at_once_never_write_one_file_together(
+    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a second report does between the writing of a file and its renaming, both come to an end."""
+    replace, inner = Path.replace, []
+
+    def replace_while_another_draws(path: Path, target: Path) -> Path:
+        if not inner:
+            inner.append(target)
+            figures.draw(table, "demo", tmp_path)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_while_another_draws)
+    drawn = figures.draw(table, "demo", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in drawn), "drawn-from.sha256"}
+    monkeypatch.setattr(figures, "_draw", lambda *_: pytest.fail("drawn again"))
+    figures.draw(table, "demo", tmp_path)
 
 
 def test_the_same_numbers_give_the_same_bytes(drawn: list[Path], tmp_path: Path, table: pd.DataFrame) -> None:

@@ -62,13 +62,33 @@ def test_a_demo_record_on_the_papers_dataset_stays_out(
     record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame
 ) -> None:
     rows = table(frame([record_of("space", "k400")]), costs, published_rows, "paper")
-    assert cell(rows, "space", "k400_percent") == "not run"
+    assert cell(rows, "space", "k400_percent") == "other setup"
+
+
+@pytest.mark.parametrize("change", [{"size": "small"}, {"clip": {"frames": 8, "stride": 32, "size": 112}},
+                                    {"clip": {"frames": 4, "stride": 32, "size": 224}}])  # fmt: skip
+def test_beside_the_papers_numbers_stands_only_the_papers_model_and_clip(
+    paper_record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame, change: dict[str, object]
+) -> None:
+    rows = table(frame([paper_record_of("space", "ssv2", **change)]), costs, published_rows, "paper")
+    assert cell(rows, "space", "ssv2_percent") == "other setup"
+    assert cell(rows, "space", "ssv2_difference_points") == "other setup"
+
+
+@pytest.mark.parametrize("began_at", ["demo", "paper"])
+def test_a_training_is_shown_for_what_it_is_whichever_scale_began_it(
+    paper_record_of: Factory, record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame, began_at: str
+) -> None:
+    rows = table(frame([paper_record_of("space", "k400", scale=began_at)]), costs, published_rows, "paper")
+    assert cell(rows, "space", "k400_percent") == pytest.approx(97.5)
+    rows = table(frame([record_of("space", "motion", scale=began_at)]), costs, published_rows, "demo")
+    assert cell(rows, "space", "motion_percent") == pytest.approx(27)
 
 
 def test_at_the_papers_scale_the_difference_is_told(
-    record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame
+    paper_record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame
 ) -> None:
-    rows = table(frame([record_of("space", "k400", scale="paper", top1=0.77)]), costs, published_rows, "paper")
+    rows = table(frame([paper_record_of("space", "k400", top1=0.77)]), costs, published_rows, "paper")
     assert cell(rows, "space", "k400_difference_points") == pytest.approx(-0.6)
     assert cell(rows, "joint", "k400_difference_points") == "not run"
 
@@ -90,6 +110,24 @@ def test_what_did_not_end_well_is_a_word(mixed_table: pd.DataFrame, attention: s
 def test_a_failure_takes_no_other_cell(mixed_table: pd.DataFrame) -> None:
     assert cell(mixed_table, "joint", "appearance_percent") == pytest.approx(98.0)
     assert cell(mixed_table, "space", "peak_memory_mib") == 310
+
+
+def test_of_a_row_that_is_half_done_the_table_says_so(
+    record_of: Factory, failure_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame
+) -> None:
+    half = frame([record_of("space", "motion"), failure_of("joint", "motion")])
+    rows = table(half, costs, published_rows, "demo")
+    memory = [cell(rows, scheme, "peak_memory_mib") for scheme in ("space", "joint", "divided")]
+    assert memory == ["1 of 2 sets", "failed", "not run"]
+
+
+def test_a_damaged_record_is_not_a_job_that_did_not_run(
+    record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame
+) -> None:
+    spec = record_of("space", "motion").spec
+    rows = table(frame([record_of("space", "appearance")], {"abc": spec}), costs, published_rows, "demo")
+    assert cell(rows, "space", "motion_percent") == cell(rows, "space", "peak_memory_mib") == "damaged"
+    assert cell(rows, "space", "appearance_percent") == pytest.approx(97.5)
 
 
 def test_a_training_without_its_test_is_not_tested(
@@ -171,10 +209,10 @@ def test_the_appearance_finding_needs_all_five(table: pd.DataFrame, attention: s
 
 @pytest.mark.parametrize(("best", "verdict"), [("divided", "shown"), ("joint", "not shown")])
 def test_the_papers_scale_asks_who_is_most_accurate(
-    record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame, best: str, verdict: str
+    paper_record_of: Factory, costs: pd.DataFrame, published_rows: pd.DataFrame, best: str, verdict: str
 ) -> None:
     runs = [
-        record_of(attention, dataset, scale="paper", top1=0.8 if attention == best else 0.7)
+        paper_record_of(attention, dataset, top1=0.8 if attention == best else 0.7)
         for attention in SCHEMES
         for dataset in ("k400", "ssv2")
     ]

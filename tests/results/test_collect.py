@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from results.collect import COLUMNS, COST_COLUMNS, costs, frame
-from results.record import Problem, Record, RecordError
+from results.record import Problem, Record
 from results.store import write_atomic
 
 COST = {
@@ -90,10 +90,16 @@ def test_nothing_counted_still_has_the_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps(COST | {"cost": {}}), json.dumps(COST | {"model": 3})])
-def test_a_damaged_cost_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
+def test_a_damaged_cost_is_not_known_and_hides_no_other(tmp_path: Path, text: str) -> None:
     write_atomic(tmp_path / "costs" / "abc.json", text)
-    with pytest.raises(RecordError, match=r"abc\.json: .*delete the file"):
-        costs(tmp_path)
+    write_atomic(tmp_path / "costs" / "whole.json", json.dumps(COST))
+    assert list(costs(tmp_path)["parameters"]) == [156_800_000]
+
+
+def test_a_job_whose_record_is_damaged_is_a_row_that_says_so(example: Record) -> None:
+    row = frame([example], {"abc": {"model": {"attention": "joint"}, "seed": 3}}).iloc[1]
+    assert (row["id"], row["status"], row["model.attention"], row["seed"]) == ("abc", "damaged", "joint", 3)
+    assert row[["top1", "wall_s", "parameters"]].isna().all()
 
 
 def test_reports_and_results_import_no_torch() -> None:

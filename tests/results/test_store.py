@@ -101,6 +101,8 @@ def test_a_reader_never_meets_half_a_file(tmp_path: Path) -> None:
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
     write_atomic(tmp_path / "new" / "file", "×\n±\r\n")
     assert (tmp_path / "new" / "file").read_bytes() == "×\n±\r\n".encode()
+    write_atomic(tmp_path / "new" / "file", b"\x00\xff")
+    assert (tmp_path / "new" / "file").read_bytes() == b"\x00\xff"
 
 
 def test_the_collector_runs_again_after_a_failure() -> None:

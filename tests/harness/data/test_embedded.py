@@ -76,11 +76,14 @@ def test_another_seed_gives_other_bytes(tmp_path, monkeypatch):
 
 
 def start_at_once(cache, barrier, queue):
+    written = []
+    write = embedded.write
+    embedded.write = lambda chosen, folder: (written.append(chosen.name), write(chosen, folder))
     barrier.wait()
-    queue.put(str(embedded.ensure("motion", cache)))
+    queue.put((str(embedded.ensure("motion", cache)), len(written)))
 
 
-def test_two_processes_that_start_at_once_share_one_set(tmp_path, monkeypatch):
+def test_of_two_processes_that_start_at_once_one_makes_the_set(tmp_path, monkeypatch):
     small = {**embedded.SETS, "motion": embedded.EmbeddedSet(**{**vars(embedded.SETS["motion"]), "scenes": SMALL})}
     monkeypatch.setattr(embedded, "SETS", small)
     context = multiprocessing.get_context("fork")  # the workers take the small set with them
@@ -88,15 +91,21 @@ def test_two_processes_that_start_at_once_share_one_set(tmp_path, monkeypatch):
     workers = [context.Process(target=start_at_once, args=(tmp_path, barrier, queue)) for _ in range(2)]
     for worker in workers:
         worker.start()
-    folders = {queue.get(timeout=60) for _ in workers}
+    folders, written = zip(*(queue.get(timeout=60) for _ in workers), strict=True)
     for worker in workers:
         worker.join(60)
         assert worker.exitcode == 0
-    assert folders == {str(tmp_path / f"motion-r{embedded.REVISION}")}
-    assert [path.name for path in tmp_path.iterdir()] == [f"motion-r{embedded.REVISION}"]  # nothing is left behind
+    assert set(folders) == {str(tmp_path / f"motion-r{embedded.REVISION}")}
+    assert sorted(written) == [0, 1]
+    assert left_in(tmp_path) == [f"motion-r{embedded.REVISION}"]
 
 
-def test_the_loser_of_the_race_takes_the_winners_set(tmp_path, monkeypatch):
+def left_in(cache: Path) -> list[str]:
+    """All but the lock, which no process may delete: another may be about to take it."""
+    return sorted(path.name for path in cache.iterdir() if path.name != ".motion.lock")
+
+
+def test_where_locks_do_not_reach_the_first_to_finish_is_taken(tmp_path, monkeypatch):
     def write_while_another_finishes(chosen, folder):
         (folder / "ours").touch()
         winner = tmp_path / f"{chosen.name}-r{embedded.REVISION}"
@@ -106,7 +115,7 @@ def test_the_loser_of_the_race_takes_the_winners_set(tmp_path, monkeypatch):
     monkeypatch.setattr(embedded, "write", write_while_another_finishes)
     folder = embedded.ensure("motion", tmp_path)
     assert (folder / embedded.COMPLETE).read_text() == "theirs"
-    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert left_in(tmp_path) == [folder.name]
 
 
 def test_a_generator_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -117,7 +126,7 @@ def test_a_generator_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(embedded, "write", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         embedded.ensure("motion", tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert left_in(tmp_path) == []
 
 
 def test_a_folder_that_is_not_complete_is_named(tmp_path):
