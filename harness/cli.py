@@ -5,13 +5,14 @@ runs or a cost is counted for the first time.
 """
 
 import sys
+from collections.abc import Callable
 
 import typer
 
 from harness import packages
 from harness.data.datasets import DatasetError
 from harness.errors import HarnessError, Interrupted
-from harness.verbs import plan, profile, report, run, status
+from harness.verbs import plan, profile, report, run, status, weights
 from harness.verbs.shell import STOPPED, WRONG_INPUT, say_error
 from models.registry import ModelError
 from results.record import RecordError
@@ -24,11 +25,12 @@ app = typer.Typer(
     help="A suite file in, a paper-style comparison out: benchmarks and ablations for video classification.",
 )
 
-EXAMPLES = {
+EXAMPLES: dict[Callable[..., None], str] = {
     run.run: "run suites/attention_schemes.yaml --only model.attention=divided,space",
     plan.plan: "plan suites/attention_schemes.yaml --scale paper",
     status.status: "status suites/attention_schemes.yaml --watch",
     report.report: "report suites/attention_schemes.yaml",
+    weights.weights: "weights SLOWFAST_8x8_R50.pyth",
     profile.profile: "profile timesformer --set model.attention=joint --set clip.size=448",
 }
 for verb, example in EXAMPLES.items():

@@ -109,6 +109,7 @@ class Resources(Value):
     `cpus`: threads of one job on a CPU. `micro_batch`: clips on the device at once; gradients are accumulated up to
     the recipe's global batch. `loader_workers`: threads that decode ahead. `checkpoint_s`: seconds between checkpoints
     inside an epoch (each epoch's end has one anyway). `timeout_min`: after which a job saves and ends as `timeout`.
+    `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what is predicted not to fit.
     """
 
     nodes: Positive = 1
@@ -118,6 +119,12 @@ class Resources(Value):
     loader_workers: Annotated[int, Field(ge=0)] = 0
     checkpoint_s: Annotated[float, Field(gt=0)] = 300.0
     timeout_min: Annotated[float, Field(gt=0)] | None = None
+    device_memory_gb: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def devices(self) -> int:
+        """GPUs of all nodes; where there are none, nodes."""
+        return self.nodes * max(self.gpus_per_node, 1)
 
 
 Precision = Literal["float32", "bf16", "fp16"]
@@ -145,6 +152,11 @@ class JobSpec:
     tests: tuple[Protocol, ...]
     resources: Resources
 
+    @property
+    def device_batch(self) -> int:
+        """Clips on one device at once in training: the micro-batch, or the device's share of the global batch."""
+        return self.resources.micro_batch or max(1, self.recipe.batch_size // self.resources.devices)
+
     def content(self) -> dict[str, Any]:
         """All that can change a trained number, as plain data; what a record keeps as its `spec`."""
         return {
@@ -160,6 +172,8 @@ class JobSpec:
         """Twelve hexadecimal digits that name this training: its folder, its record, its row in every table."""
         content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
         content["recipe"].pop("name")  # a name changes no number
+        if self.model.REVISION:
+            content["model_revision"] = self.model.REVISION
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

@@ -307,6 +307,8 @@ class XViTOptions(Options):
     """X-ViT: space-time mixing attention and a temporal head; `models/xvit.py`."""
 
     COSTLESS = frozenset({"drop_path", "dropout", "init", "fused", "weights", "shift_div"})
+    CLASSIFIER = "head.classifier."
+    IMAGE_WEIGHTS = VIT_WEIGHTS
 
     name: Literal["xvit"] = "xvit"
     size: Literal["demo", "tiny", "small", "base", "large"] = "base"

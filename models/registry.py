@@ -1,8 +1,18 @@
-"""The architectures by name. Looking one up imports no torch; building one does."""
+"""The architectures by name. Looking one up imports no torch; building one does.
 
-from collections.abc import Callable
+Beside those of this package there are a user's own: those that an installed package announces by an entry point of the
+group `video_harness.models`, and those of files named on the command line. Either calls `register`.
+"""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from models.catalog import (
@@ -44,8 +54,61 @@ _entries: dict[str, Entry] = {
 }
 
 
+ENTRY_POINTS = "video_harness.models"
+"""The group under which a package names the modules that register its models."""
+
+FILES = "HARNESS_MODELS"
+"""The environment variable that names files of models, separated as in PATH; processes started from here inherit it."""
+
+
+def use(files: Sequence[Path]) -> None:
+    """Make the models of these files known, here and in processes started from here. Raises ModelError."""
+    if files:
+        before = os.environ.get(FILES, "").split(os.pathsep)
+        paths = [*filter(None, before), *(str(path.absolute()) for path in files)]
+        os.environ[FILES] = os.pathsep.join(dict.fromkeys(paths))
+        discover.cache_clear()
+    discover()
+
+
+@cache
+def discover() -> None:
+    """Import what registers a user's own models, once. Raises ModelError, saying which file or package failed."""
+    for point in entry_points(group=ENTRY_POINTS):
+        _run(f"the entry point {point.name} = {point.value}", point.load)
+    for name in filter(None, os.environ.get(FILES, "").split(os.pathsep)):
+        path = Path(name)
+        _run(str(path), lambda path=path: _import(path))
+
+
+def _import(path: Path) -> None:
+    """The file as a module of its own name, by which builders are then found."""
+    if path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", None) == str(path):
+        return
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ModelError("no such Python file")
+    if path.stem in sys.modules or importlib.util.find_spec(path.stem):
+        raise ModelError(f"there is another module named {path.stem}; rename the file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+
+
+def _run(what: str, load: Callable[[], object]) -> None:
+    try:
+        load()
+    except Exception as error:  # whatever a user's file does wrong is told with its file, not as our own failure
+        raise ModelError(f"{what}: cannot be loaded: {type(error).__name__}: {error}") from error
+
+
 def names() -> list[str]:
     """The known architectures, in alphabetical order."""
+    discover()
     return sorted(_entries)
 
 
@@ -99,6 +162,8 @@ def check_clip(options: Options, clip: "Tensor") -> None:
 
 
 def _entry(name: str) -> Entry:
+    if name not in _entries:
+        discover()
     if name not in _entries:
         close = get_close_matches(name, _entries, n=len(_entries), cutoff=0.0)
         raise UnknownModel(f"there is no model {name!r}; known: {', '.join(close)}")

@@ -94,9 +94,9 @@ class Pathway(nn.Module):
 
 
 def slow_frames(frames: int, alpha: int) -> list[int]:
-    """The frames of the slow pathway, from the first to the last: `frames / alpha` indices (PySlowFast, `utils.py`)."""
-    indices: list[int] = torch.linspace(0, frames - 1, frames // alpha, device="cpu").long().tolist()
-    return indices
+    """The frames of the slow pathway, evenly from the first to the last: `frames / alpha` indices (PySlowFast)."""
+    picked = frames // alpha
+    return [index * (frames - 1) // max(picked - 1, 1) for index in range(picked)]
 
 
 def build(options: SlowFastOptions, frames: int, size: int, classes: int) -> SlowFast:

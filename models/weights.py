@@ -69,11 +69,11 @@ def load_into(model: nn.Module, options: Options, checkpoint: Checkpoint) -> Non
         state = inflated(state, own, options)
     state = _fit_embeddings(state, own)
     if image or options.new_head:
-        state = _without_other_classes(state, own, options.CLASSIFIER)
-    misfits = _misfits(state, own)
-    if misfits:
+        state = without_other_classes(state, own, options.CLASSIFIER)
+    wrong = misfits(state, own)
+    if wrong:
         hint = _hint(state, own, options) if checkpoint.format else []
-        raise ModelError("\n  ".join([_headline(checkpoint, options), *misfits, *hint]))
+        raise ModelError("\n  ".join([_headline(checkpoint, options), *wrong, *hint]))
     model.load_state_dict(state)
 
 
@@ -154,7 +154,8 @@ def _resized_frames(given: Tensor, length: int) -> Tensor:
     return resize_time(given.squeeze(2), length).unsqueeze(2)
 
 
-def _without_other_classes(state: State, own: State, classifier: str) -> State:
+def without_other_classes(state: State, own: State, classifier: str) -> State:
+    """The state with the model's own last layer, where its own does not fit."""
     head = {name: tensor for name, tensor in own.items() if name.startswith(classifier)}
     fits = all(name in state and state[name].shape == tensor.shape for name, tensor in head.items())
     rest = {name: tensor for name, tensor in state.items() if not name.startswith(classifier)}
@@ -180,7 +181,8 @@ def _hint(state: State, own: State, options: Options) -> list[str]:
     return [f"only the classes differ ({classes}): `new_head: true` beside `weights` starts the last layer anew"]
 
 
-def _misfits(state: State, own: State) -> list[str]:
+def misfits(state: State, own: State) -> list[str]:
+    """A line each for the names that are missing (-), unexpected (+) and of another shape (!), with their number."""
     shapes = [
         f"{name} {list(state[name].shape)}, here {list(own[name].shape)}"
         for name in own

@@ -1,9 +1,15 @@
 """`plan`: what would run, and what each variant costs; submits nothing."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from harness import standing
+from rich.table import Table
+
+from harness import memory, standing
+from harness.combination import Job
+from harness.data.datasets import class_count
 from harness.errors import HarnessError
 from harness.suite import Suite, load
 from harness.verbs.shell import (
@@ -11,6 +17,7 @@ from harness.verbs.shell import (
     ROOT,
     DatasetsOption,
     JsonOption,
+    ModelsOption,
     OnlyOption,
     RootOption,
     ScaleOption,
@@ -22,6 +29,7 @@ from harness.verbs.shell import (
     state_text,
     table,
 )
+from models import registry
 from results.store import Store
 
 
@@ -32,45 +40,88 @@ def plan(
     only: OnlyOption = [],  # noqa: B006
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
+    models: ModelsOption = [],  # noqa: B006
     as_json: JsonOption = False,
 ) -> None:
     """Show what would run, and what each variant costs; submits nothing."""
+    registry.use(models)
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
     shared = _shared(suite, datasets)
     rows = []
-    for each in standing.of(suite.jobs, store):
-        spec, counted = each.job.spec, job_cost(each.job, store, datasets)
-        views = max(test.clips * test.crops for test in spec.tests)
-        rows.append(
-            {
-                **{key: value for key, value in each.plain().items() if key not in ("tests", "progress")},
-                "shared_with": shared.get(each.job.id, []),
-                "parameters": counted.parameters,
-                "multiply_adds": counted.multiply_adds,
-                "views": views,
-                "tflops": counted.multiply_adds * views / 1e12,
-                "peak_memory_bytes": each.record.measured.peak_memory_bytes if each.record else None,
-                "devices": spec.resources.nodes * spec.resources.gpus_per_node,
-            }
-        )
+    rows = [_row(each, store, datasets, shared) for each in standing.of(suite.jobs, store)]
     if as_json:
         print(json.dumps(plain(suite, rows)))
         return
-    shown = table(
-        "Job", "State", "Params, M", "GMACs/view", "TFLOPs", "Views", "Peak, MiB", "Device-h", "Shared with", "Id"
-    )
-    for row in rows:
-        hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
-        peak = "" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**20:.0f}"
-        shown.add_row(
-            row["label"], state_text(row["state"]), f"{row['parameters'] / 1e6:.4g}",
-            f"{row['multiply_adds'] / 1e9:.4g}", f"{row['tflops']:.3g}", str(row["views"]), peak, hours,
-            ", ".join(row["shared_with"]), row["id"],
-        )  # fmt: skip
-    out.print(shown)
+    out.print(_table(rows))
     to_run = sum(row["state"] in standing.MISSING for row in rows)
     out.print(f"{len(rows)} jobs at {scale} scale: {to_run} to run, {len(rows) - to_run} with a record or running")
+    for job, row in zip(suite.jobs, rows, strict=True):
+        if row["fits"] is False:
+            out.print(_overflow(job, row), soft_wrap=True)
+
+
+def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[str, list[str]]) -> dict[str, Any]:
+    """One job: what it is, what it costs, and whether it fits its device."""
+    job, spec = each.job, each.job.spec
+    counted = job_cost(job, store, datasets)
+    per_video = sum_of_views(job, store, datasets)
+    predicted = _predicted(job, store, datasets)
+    limit = spec.resources.device_memory_gb
+    return {
+        **{key: value for key, value in each.plain().items() if key not in ("tests", "progress")},
+        "shared_with": shared.get(each.job.id, []),
+        "parameters": counted.parameters,
+        "multiply_adds": counted.multiply_adds,
+        "views": max(test.clips * test.crops for test in spec.tests),
+        "tflops": per_video / 1e12,
+        "predicted_memory_bytes": predicted.peak_bytes,
+        "fits": None if limit is None else memory.fits(predicted, limit),
+        "peak_memory_bytes": each.record.measured.peak_memory_bytes if each.record else None,
+        "devices": spec.resources.devices,
+        "device_batch": spec.device_batch,
+    }
+
+
+def sum_of_views(job: Job, store: Store, datasets: Path) -> int:
+    """Multiply-adds of one video in the costliest of the job's tests, at that test's crop."""
+    costs = [
+        test.clips * test.crops * job_cost(job, store, datasets, test.size).multiply_adds for test in job.spec.tests
+    ]
+    return max(costs)
+
+
+def _predicted(job: Job, store: Store, datasets: Path) -> memory.Memory:
+    """What a training step needs on each of the job's GPUs."""
+    spec, classes = job.spec, class_count(job.spec.data.name, datasets)
+    return memory.stored_memory(
+        store.root, spec.model, spec.clip.frames, spec.clip.size, classes,
+        batch=spec.device_batch, precision=spec.precision, training=True, optimizer=spec.recipe.optimizer,
+    )  # fmt: skip
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    shown = table(
+        "Job", "State", "Params, M", "GMACs/view", "TFLOPs", "Views", "Memory, GiB", "Measured", "Device-h",
+        "Shared with", "Id",
+    )  # fmt: skip
+    for row in rows:
+        hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
+        peak = "" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**30:.2f}"
+        predicted = f"{row['predicted_memory_bytes'] / 2**30:.2f}{' !' if row['fits'] is False else ''}"
+        shown.add_row(
+            row["label"], state_text(row["state"]), f"{row['parameters'] / 1e6:.4g}",
+            f"{row['multiply_adds'] / 1e9:.4g}", f"{row['tflops']:.3g}", str(row["views"]), predicted, peak, hours,
+            ", ".join(row["shared_with"]), row["id"],
+        )  # fmt: skip
+    return shown
+
+
+def _overflow(job: Job, row: Mapping[str, Any]) -> str:
+    need, clips = row["predicted_memory_bytes"] / 2**30, row["device_batch"]
+    limit = job.spec.resources.device_memory_gb
+    each = f"{clips} clip{'s' if clips > 1 else ''} a device"
+    return f"! {job.label} will not fit in {limit:g} GB: training needs {need:.1f} GiB for {each}"
 
 
 def _shared(suite: Suite, datasets: Path) -> dict[str, list[str]]:

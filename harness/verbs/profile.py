@@ -1,45 +1,153 @@
-"""`profile`: what one model costs, counted and, if asked, measured."""
+"""`profile`: what one model costs, counted, predicted and, if asked, measured."""
 
 import json
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.table import Table
 
-from harness import cost
-from harness.verbs.shell import JsonOption, SetOption, out, table
+from harness import cost, memory, single
+from harness.spec import JobSpec
+from harness.verbs.shell import JsonOption, ModelsOption, SetOption, out, table
+from models import registry
 
 
 def profile(
-    model: Annotated[str, typer.Argument(help="A model's name, such as timesformer.")],
+    model: Annotated[str, typer.Argument(help="A model's name, such as timesformer_hr or slowfast_r50_8x8.")],
     sets: SetOption = [],  # noqa: B006
     classes: Annotated[int, typer.Option(min=1, help="Classes of the head.")] = 400,
     measure: Annotated[bool, typer.Option("--measure", help="Also time it on this machine's device.")] = False,
+    compiled: Annotated[bool, typer.Option("--compiled", help="Measure it compiled by torch.compile.")] = False,
+    by: Annotated[Literal["model", "module"], typer.Option(help="module: also a row for each part of it.")] = "model",
+    depth: Annotated[int, typer.Option(min=1, help="How deep parts are told apart, with --by module.")] = 1,
+    models: ModelsOption = [],  # noqa: B006
     as_json: JsonOption = False,
 ) -> None:
-    """Count one model's parameters and multiply-adds, and time it if asked."""
-    from harness import measure as measuring
-    from harness import single
-
+    """Count one model's parameters and multiply-adds, predict its memory, and measure it if asked."""
+    registry.use(models)
     job = single.job(model, sets)
+    facts = _counted(job, classes) | {"memory": _predicted(job, classes)}
+    if by == "module":
+        facts["modules"] = [
+            asdict(each) for each in cost.breakdown(job.model, job.clip.frames, job.clip.size, classes, depth)
+        ]
+    if measure:
+        _measure(facts, job, classes, compiled, depth if by == "module" else None)
+    if as_json:
+        print(json.dumps(facts, indent=1))
+    else:
+        _show(facts, job)
+
+
+def _counted(job: JobSpec, classes: int) -> dict[str, Any]:
     clip = job.clip
     counted = cost.count(job.model, clip.frames, clip.size, classes)
-    views = max(test.clips * test.crops for test in job.tests)
-    facts: dict[str, Any] = {
+    (test,) = job.tests
+    per_view = counted.multiply_adds
+    if test.size != clip.size:
+        per_view = cost.count(job.model, clip.frames, test.size or clip.size, classes).multiply_adds
+    views = test.clips * test.crops
+    return {
         "model": job.model.model_dump(mode="json"),
         "frames": clip.frames,
         "size": clip.size,
+        "test_size": test.size,
         "classes": classes,
         **counted.model_dump(),
+        "test_multiply_adds": per_view,
         "views": views,
-        "tflops": counted.multiply_adds * views / 1e12,
+        "tflops": per_view * views / 1e12,
     }
-    if measure:
-        facts |= measuring.profile(job, classes)
-    if as_json:
-        print(json.dumps(facts, indent=1))
-        return
+
+
+def _predicted(job: JobSpec, classes: int) -> dict[str, Any]:
+    """What one clip needs on a GPU, in a test and in training."""
+    return {
+        use: memory.predict(
+            job.model, job.clip.frames, job.clip.size, classes,
+            batch=1, precision=job.precision, training=use == "training", optimizer=job.recipe.optimizer,
+        ).model_dump()
+        for use in ("inference", "training")
+    }  # fmt: skip
+
+
+def _measure(facts: dict[str, Any], job: JobSpec, classes: int, compiled: bool, depth: int | None) -> None:
+    from harness import measure
+
+    facts["measured"] = asdict(measure.profile(job, classes, compiled=compiled))
+    if depth is not None:
+        times = {each.name: each for each in measure.times_by_module(job, classes, depth)}
+        for row in facts["modules"]:
+            row["seconds"] = times[row["name"]].seconds if row["name"] in times else None
+
+
+def _show(facts: dict[str, Any], job: JobSpec) -> None:
     shown = table("", "")
-    for key, value in facts.items():
-        number = f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else None
-        shown.add_row(key, number or str(value))
+    for heading, text in _lines(facts, job):
+        shown.add_row(heading, text)
     out.print(shown)
+    if "modules" in facts:
+        out.print(_modules(facts["modules"]))
+
+
+def _lines(facts: dict[str, Any], job: JobSpec) -> list[tuple[str, str]]:
+    clip, (test,) = job.clip, job.tests
+    share = facts["attention_multiply_adds"] / facts["multiply_adds"] if facts["multiply_adds"] else 0.0
+    options = ", ".join(f"{key} {_word(value)}" for key, value in facts["model"].items() if key != "name")
+    crop = f"{test.clips} x {test.crops} views of {test.size} x {test.size}"
+    inference, training = (facts["memory"][use]["peak_bytes"] / 2**30 for use in ("inference", "training"))
+    predicted = f"one clip {inference:.2f} GiB, in training {training:.2f} GiB ({job.recipe.optimizer})"
+    lines = [
+        ("Model", f"{facts['model']['name']}: {options}"),
+        ("Clip", f"{clip.frames} frames, {clip.stride} apart, {clip.size} x {clip.size}"),
+        ("Parameters", f"{facts['parameters'] / 1e6:,.2f} M ({facts['classes']} classes)"),
+        ("One view", f"{facts['multiply_adds'] / 1e9:,.2f} GMACs, {share:.1%} of them attention's products"),
+        ("One video", f"{facts['tflops']:.4g} TFLOPs: {crop}, {facts['test_multiply_adds'] / 1e9:,.2f} GMACs each"),
+        ("Memory", f"predicted for a GPU, {job.precision}: {predicted}"),
+    ]
+    return lines + (_speed_lines(facts["measured"]) if "measured" in facts else [])
+
+
+def _speed_lines(measured: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was measured, where it could be."""
+    how = f"{measured['precision']}, {'compiled' if measured['compiled'] else 'eager'}"
+    lines = [
+        ("Device", f"{measured['device']}, {how}"),
+        ("Latency", f"{_seconds(measured['latency_s'])} +- {_seconds(measured['latency_spread_s'])}, one clip"),
+        ("Throughput", f"{measured['throughput_clips_per_s']:.4g} clips/s at batch {measured['throughput_batch']}"),
+    ]
+    if measured["inference_memory_bytes"]:
+        lines.append(("Peak memory", f"{measured['inference_memory_bytes'] / 2**30:.2f} GiB, one clip"))
+    if measured["training_step_s"] is None:
+        return [*lines, ("Training", "no batch fits this device")]
+    step = f"{measured['training_clips_per_s']:.4g} clips/s, a step of {measured['training_batch']} clips in"
+    lines.append(("Training", f"{step} {_seconds(measured['training_step_s'])}"))
+    if measured["training_memory_bytes"]:
+        lines.append(("Peak in training", f"{measured['training_memory_bytes'] / 2**30:.2f} GiB"))
+    return lines
+
+
+def _modules(rows: list[dict[str, Any]]) -> Table:
+    timed = any("seconds" in row for row in rows)
+    shown = table(
+        "Module", "Kind", "Params, M", "GMACs", "Attention", "By operator, GMACs", *(["Time"] if timed else [])
+    )
+    for row in rows:
+        total, attention = row["multiply_adds"], row["attention_multiply_adds"]
+        operators = ", ".join(f"{name} {n / 1e9:.4g}" for name, n in row["operators"].items() if n)
+        cells = [f"{row['parameters'] / 1e6:.4g}", f"{total / 1e9:.4g}", f"{attention / total:.1%}" if total else ""]
+        time = [] if not timed else ["" if row.get("seconds") is None else _seconds(row["seconds"])]
+        shown.add_row(row["name"] or "(all)", row["kind"], *cells, operators, *time)
+    return shown
+
+
+def _word(value: Any) -> str:
+    """A setting as a person says it."""
+    if value is None:
+        return "none"
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"

@@ -13,6 +13,7 @@ from harness.verbs.shell import (
     ROOT,
     WRONG_INPUT,
     DatasetsOption,
+    ModelsOption,
     OnlyOption,
     RootOption,
     ScaleOption,
@@ -24,6 +25,7 @@ from harness.verbs.shell import (
     say_error,
     standings_table,
 )
+from models import registry
 from results.store import Store
 
 
@@ -34,8 +36,10 @@ def report(
     only: OnlyOption = [],  # noqa: B006
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
+    models: ModelsOption = [],  # noqa: B006
 ) -> None:
     """Render the reports of suites again from their records."""
+    registry.use(models)
     suites = [load(path, scale, sets, only, datasets) for path in suite_paths or all_suites()]
     preflight.check_writable(root)
     problems = [problem for suite in suites for problem in render(suite, Store(root), datasets)]
@@ -57,7 +61,8 @@ def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
         return problems
     for job in load(suite.path, "paper", datasets_file=datasets).jobs:
         job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale
-    records = collect.frame([each.record for each in standings if each.record])
+    damaged = {each.job.id: each.job.spec.content() for each in standings if each.state == "damaged"}
+    records = collect.frame([each.record for each in standings if each.record], damaged)
     costs, published = collect.costs(store.root), literature.published("table1")
     try:
         table = table1.table(records, costs, published, suite.scale)

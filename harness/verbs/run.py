@@ -21,6 +21,7 @@ from harness.verbs.shell import (
     SOME_FAILED,
     WRONG_INPUT,
     DatasetsOption,
+    ModelsOption,
     OnlyOption,
     RootOption,
     ScaleOption,
@@ -29,6 +30,7 @@ from harness.verbs.shell import (
     out,
     say_error,
 )
+from models import registry
 from results.store import Store
 
 Launcher = Literal["inline", "local"]
@@ -54,8 +56,10 @@ def run(
     retry: Annotated[list[Retry], typer.Option(help="Also run jobs again that ended so.")] = [],  # noqa: B006
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
+    models: ModelsOption = [],  # noqa: B006
 ) -> None:
     """Train, test and profile what is missing of a suite, then render its report."""
+    registry.use(models)
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
     preflight.check_writable(root)

@@ -44,6 +44,9 @@ RootOption = Annotated[
 DatasetsOption = Annotated[
     Path, typer.Option("--datasets", envvar="HARNESS_DATASETS", help="The file that says where data sets lie.")
 ]
+ModelsOption = Annotated[
+    list[Path], typer.Option("--models", metavar="FILE", help="A Python file that registers models of yours.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (stable keys, docs/cli.md) instead of text.")]
 ROOT, DATASETS = Path("runs"), Path("datasets.yaml")
 
@@ -53,11 +56,11 @@ def say_error(text: str) -> None:
     Console(stderr=True).print(Text(text), soft_wrap=True)
 
 
-def job_cost(job: Job, store: Store, datasets: Path) -> Cost:
-    """The job's cost, counted when it is not known yet; that needs torch."""
+def job_cost(job: Job, store: Store, datasets: Path, size: int | None = None) -> Cost:
+    """The cost of one view of the training crop, or of another; counted when it is not known yet, which needs torch."""
     clip = job.spec.clip
     classes = class_count(job.spec.data.name, datasets)
-    return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes)
+    return cost.stored_cost(store.root, job.spec.model, clip.frames, size or clip.size, classes)
 
 
 def all_suites() -> list[Path]:

@@ -20,6 +20,7 @@ from harness.verbs.shell import (
     WRONG_INPUT,
     DatasetsOption,
     JsonOption,
+    ModelsOption,
     OnlyOption,
     RootOption,
     ScaleOption,
@@ -30,6 +31,7 @@ from harness.verbs.shell import (
     plain,
     standings_table,
 )
+from models import registry
 from results.store import Store
 
 WATCH_EVERY_S = 2.0
@@ -42,10 +44,12 @@ def status(
     only: OnlyOption = [],  # noqa: B006
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
+    models: ModelsOption = [],  # noqa: B006
     watch: Annotated[bool, typer.Option("--watch", help="Show again every two seconds until Ctrl-C.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
+    registry.use(models)
     suites = [load(path, scale, sets, only, datasets) for path in suite_paths or all_suites()]
     store = Store(root)
     if as_json:
