@@ -1,5 +1,7 @@
 """What a model costs before it is trained: parameters and multiply-adds, counted once and kept by content.
 
+Of the whole (`count`), and of each module (`breakdown`). What it holds in memory is in `harness.memory`.
+
 One multiply-add is one multiplication with its addition, as in the papers' "FLOPs". Matrix products count, those of
 attention included; norms, activations and sums do not. A count is for one view in evaluation mode: times the views, it
 is a paper's figure. It is taken on the meta device, where nothing is computed and no weight allocated; there, and not
@@ -8,6 +10,9 @@ on the CPU, torch's counter also sees fused attention.
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,31 +31,113 @@ ATTENTION_PRODUCTS = ("bmm", "baddbmm", "_scaled_dot_product")
 """How the operators of q.k and a.v are called, explicit and fused; all other products have weights in them."""
 
 
+@dataclass(frozen=True)
+class ModuleCost:
+    """What one module costs in one view, with all inside it."""
+
+    name: str
+    """Dotted; empty for the whole model."""
+    kind: str
+    """The name of its class."""
+    parameters: int
+    multiply_adds: int
+    attention_multiply_adds: int
+    """Of the products q.k and a.v alone; part of `multiply_adds`."""
+    operators: Mapping[str, int]
+    """Multiply-adds by the operator that does them, as torch calls it: `addmm`, `convolution`, `bmm`. It tells how the
+    model is written, not what it computes: one linear layer is an `addmm` or, with more axes, an `mm` or a `bmm`."""
+    own_parameters: int
+    """In it and in no module inside it."""
+    own_multiply_adds: int
+    """Done by itself and by no module inside it: what it holds is the sum over the modules inside and this."""
+
+
 def count(options: Options, frames: int, size: int, classes: int) -> Cost:
-    """Count one view of `frames` x `size` x `size` pixels; raises ModelError where the model cannot take it."""
+    """Count one view of `frames` x `size` x `size` pixels; raises ModelError where the model cannot take it.
+
+    Wrong for what torch's counter does not know, of which it counts nothing: products written as elementwise
+    multiplications and sums, and kernels of one's own. Views, decoding and the loss are not in it; a training step's
+    backward pass costs about twice as much again.
+    """
+    (whole,) = breakdown(options, frames, size, classes, 0)
+    return Cost(
+        parameters=whole.parameters,
+        multiply_adds=whole.multiply_adds,
+        attention_multiply_adds=whole.attention_multiply_adds,
+    )
+
+
+def breakdown(options: Options, frames: int, size: int, classes: int, depth: int) -> list[ModuleCost]:
+    """The cost of every module down to `depth` (0: the whole model), parents before what is inside them.
+
+    What is done by no module belongs to the one whose `forward` does it, such as the products of attention to the
+    attention layer. A module that is reached by two names has its cost under the first. Raises ModelError.
+    """
     import torch
 
     with torch.device("meta"):
         model = build(options, frames, size, classes).eval()
         clip = torch.empty(1, 3, frames, size, size)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(parameters=parameters, **_multiply_adds(model, clip))
+    own = _own_flops(model, clip)
+    return [_module_cost(name, module, own) for name, module in model.named_modules() if _depth(name) <= depth]
 
 
-def _multiply_adds(model: "nn.Module", clip: Any) -> dict[str, int]:
+def _depth(name: str) -> int:
+    return name.count(".") + 1 if name else 0
+
+
+def _module_cost(name: str, module: "nn.Module", own: Mapping[str, Counter[str]]) -> ModuleCost:
+    inside = [flops for other, flops in own.items() if not name or f"{other}.".startswith(f"{name}.")]
+    operators = {operator: flops // 2 for operator, flops in sorted(sum(inside, Counter[str]()).items())}
+    attention = [n for operator, n in operators.items() if operator.startswith(ATTENTION_PRODUCTS)]
+    return ModuleCost(
+        name=name,
+        kind=type(module).__name__,
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        multiply_adds=sum(operators.values()),
+        attention_multiply_adds=sum(attention),
+        operators=operators,
+        own_parameters=sum(parameter.numel() for parameter in module.parameters(recurse=False)),
+        own_multiply_adds=own[name].total() // 2,
+    )
+
+
+def _own_flops(model: "nn.Module", clip: Any) -> dict[str, Counter[str]]:
+    """Twice the multiply-adds of a forward pass by module and operator, each under the innermost module that runs."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    own: dict[str, Counter[str]] = {name: Counter() for name, _ in model.named_modules()}
+    running, seen = [""], Counter[str]()
+    counter = FlopCounterMode(display=False)
+
+    def settle() -> None:
+        """Give what was counted since the last call to the module that ran meanwhile."""
+        counted = counter.flop_counts["Global"]
+        new = Counter({str(operator).removeprefix("aten."): n for operator, n in counted.items()}) - seen
+        own[running[-1]].update(new)
+        seen.update(new)
+
+    def start(name: str) -> None:
+        settle()
+        running.append(name)
+
+    def stop(*_: object) -> None:
+        settle()
+        running.pop()
+
+    for name, module in model.named_modules():
+        module.register_forward_pre_hook(lambda *_, name=name: start(name))
+        module.register_forward_hook(stop)
+    with counter, torch.no_grad():
         model(clip)
-    flops = {str(operator).removeprefix("aten."): n for operator, n in counter.get_flop_counts()["Global"].items()}
-    attention = sum(n for operator, n in flops.items() if operator.startswith(ATTENTION_PRODUCTS))
-    return {"multiply_adds": sum(flops.values()) // 2, "attention_multiply_adds": attention // 2}
+    return own
 
 
 def cost_key(options: Options, frames: int, size: int, classes: int) -> str:
     """A short hash of all that a cost depends on, and of nothing else."""
-    content = {"counter": COUNTER_VERSION, **_description(options, frames, size, classes)}
+    versions = {"counter": COUNTER_VERSION, "revision": options.REVISION}
+    content = {**versions, **_description(options, frames, size, classes)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -59,16 +146,20 @@ def stored_cost(root: Path, options: Options, frames: int, size: int, classes: i
     cost = known_cost(root, options, frames, size, classes)
     if cost is None:
         cost = count(options, frames, size, classes)
-        content = {**_description(options, frames, size, classes), "cost": cost.model_dump()}
+        kept = {"counter": COUNTER_VERSION, "cost": cost.model_dump()}
+        content = {**_description(options, frames, size, classes), **kept}
         write_atomic(_path(root, options, frames, size, classes), json.dumps(content, indent=1) + "\n")
     return cost
 
 
 def known_cost(root: Path, options: Options, frames: int, size: int, classes: int) -> Cost | None:
-    """The cost kept under `root`, without torch; none where it was not counted yet or its file is damaged."""
+    """The cost kept under `root`, without torch.
+
+    None where it was not counted yet, by another version of the counter, or where its file is damaged.
+    """
     try:
         content = json.loads(_path(root, options, frames, size, classes).read_text(encoding="utf-8"))
-        return Cost.model_validate(content["cost"])
+        return Cost.model_validate(content["cost"]) if content["counter"] == COUNTER_VERSION else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -78,5 +169,5 @@ def _path(root: Path, options: Options, frames: int, size: int, classes: int) ->
 
 
 def _description(options: Options, frames: int, size: int, classes: int) -> dict[str, Any]:
-    model = options.model_dump(mode="json", exclude=set(options.COSTLESS))
+    model = options.model_dump(mode="json", exclude={*options.COSTLESS, "weights", "new_head"})
     return {"model": model, "frames": frames, "size": size, "classes": classes}

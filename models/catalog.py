@@ -210,7 +210,7 @@ _R50, _R101 = RESNETS["r50"], RESNETS["r101"]
 _EARLY, _LATE = ((), (1, 3), (1, 3, 5), ()), ((), (), (6, 13, 20), ())
 SLOWFASTS = {
     # ours: trains in a minute or two on two CPU cores
-    "demo": SlowFast(ResNet((1, 1, 1, 1), 32, stem_pool=False), 4, 4, 5, 5, (1, 1, 1, 1), ((), (0,), (0,), ())),
+    "demo": SlowFast(ResNet((1, 1, 1, 1), 16, stem_pool=False), 4, 4, 5, 5, (1, 1, 1, 1), ((), (0,), (0,), ())),
     # facebookresearch/SlowFast, configs/Kinetics: SLOWFAST_4x16_R50, SLOWFAST_NLN_4x16_R50
     "r50_4x16": SlowFast(_R50, 8, 8, 5, 5, (3, 4, 6, 3), _EARLY),
     # SLOWFAST_8x8_R50, SLOWFAST_NLN_8x8_R50: the latter joins with a kernel of 5
@@ -256,7 +256,7 @@ class X3D(NamedTuple):
 
 
 X3DS = {
-    "demo": X3D(1.0, 1.0, first=16),  # ours: trains in a minute or two on two CPU cores
+    "demo": X3D(1.0, 0.5, first=16),  # ours: trains in a minute or two on two CPU cores
     # facebookresearch/SlowFast, configs/Kinetics/X3D_XS.yaml, X3D_S.yaml, X3D_M.yaml, X3D_L.yaml
     "xs": X3D(2.0, 2.2),
     "s": X3D(2.0, 2.2),

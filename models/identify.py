@@ -72,7 +72,7 @@ def _tried(state: State, options: Options, image: bool) -> Fit:
 
 def _frames(state: State) -> int | None:
     embedding = next((state[name] for name in ("time_embed", "temp_embed") if name in state), None)
-    return None if embedding is None else embedding.shape[1]
+    return None if embedding is None else int(embedding.shape[1])
 
 
 def _size(state: State, options: Options) -> int | None:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -78,7 +78,7 @@ def discover() -> None:
         _run(f"the entry point {point.name} = {point.value}", point.load)
     for name in filter(None, os.environ.get(FILES, "").split(os.pathsep)):
         path = Path(name)
-        _run(str(path), lambda path=path: _import(path))
+        _run(str(path), partial(_import, path))
 
 
 def _import(path: Path) -> None:

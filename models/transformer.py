@@ -32,7 +32,8 @@ class Attention(nn.Module):
 
     def split(self, tokens: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002 (for subclasses)
         """Queries, keys and values: `g s d` -> three of `g n s e`."""
-        q, k, v = rearrange(self.qkv(tokens), "g s (three n e) -> three g n s e", three=3, n=self.heads)
+        # Cut before they are turned: their gradients are then put together by one copy and not two.
+        q, k, v = (rearrange(x, "g s (n e) -> g n s e", n=self.heads) for x in self.qkv(tokens).chunk(3, dim=-1))
         return q, k, v
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.cost import cost_key, count, known_cost, stored_cost
+from harness.cost import COUNTER_VERSION, ModuleCost, breakdown, cost_key, count, known_cost, stored_cost
 from models.catalog import SIZES, TimeSformerOptions
-from models.registry import ModelError, build
+from models.registry import ModelError, build, options_type
 from results.record import Cost
 
 ATTENTIONS = ["space", "joint", "divided", "sparse_local_global", "axial"]
@@ -86,6 +86,85 @@ def fused_products(inputs, outputs) -> int:
     return 2 * groups * heads * queries * inputs[1].type().sizes()[2] * width
 
 
+def children(costs: list[ModuleCost], parent: ModuleCost) -> list[ModuleCost]:
+    depth = 0 if not parent.name else parent.name.count(".") + 1
+    inside = [cost for cost in costs if cost.name and (not parent.name or cost.name.startswith(f"{parent.name}."))]
+    return [cost for cost in inside if cost.name.count(".") == depth]
+
+
+WHOLE = [*(options(attention, size="demo", fused=fused) for attention in ATTENTIONS for fused in (True, False)),
+         *(options_type(name).model_validate({"size": "demo"}) for name in ("i3d", "slowfast", "vit", "x3d", "xvit")),
+         options_type("i3d").model_validate({"size": "demo", "non_local": True})]  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", WHOLE, ids=lambda chosen: "-".join(map(str, chosen.model_dump().values())))
+def test_what_modules_cost_sums_up_to_the_whole(chosen):
+    costs = breakdown(chosen, 32, 64, 4, depth=9)
+    whole = count(chosen, 32, 64, 4)
+    assert (costs[0].parameters, costs[0].multiply_adds) == (whole.parameters, whole.multiply_adds)
+    assert sum(cost.own_multiply_adds for cost in costs) == whole.multiply_adds
+    for parent in costs:
+        inside = children(costs, parent)
+        assert parent.parameters == parent.own_parameters + sum(cost.parameters for cost in inside)
+        assert parent.multiply_adds == parent.own_multiply_adds + sum(cost.multiply_adds for cost in inside)
+        assert parent.multiply_adds == sum(parent.operators.values())
+        assert parent.attention_multiply_adds <= parent.multiply_adds
+
+
+@pytest.mark.parametrize("name", ["timesformer", "vit", "xvit"])
+def test_the_share_of_attention_is_never_zero(name):
+    for fused in (True, False):
+        costs = breakdown(options_type(name).model_validate({"size": "demo", "fused": fused}), 8, 32, 4, 2)
+        layers = [cost for cost in costs if cost.name.startswith("blocks.")]
+        assert layers
+        assert all(cost.attention_multiply_adds > 0 for cost in [costs[0], *layers])
+
+
+def test_each_module_has_what_it_does_itself():
+    costs = {cost.name: cost for cost in breakdown(options("joint"), 8, 224, 400, 4)}
+    d, s = 768, 1569
+    assert costs["head"].multiply_adds == costs["head"].own_multiply_adds == d * 400
+    assert costs["blocks.0.attn.qkv"].operators == {"addmm": 3 * d * d * s}
+    products = costs["blocks.0.attn"]
+    assert products.own_multiply_adds == products.attention_multiply_adds == 2 * d * s * s
+    assert costs["blocks.0.mlp"].multiply_adds == 8 * d * d * s
+    assert (costs[""].kind, costs["blocks"].kind, costs["blocks.0.norm1"].kind) == (
+        "TimeSformer", "ModuleList", "LayerNorm"
+    )  # fmt: skip
+    assert costs[""].own_parameters == (1 + 197 + 8) * d
+    assert costs["patch_embed.proj"].multiply_adds == 0  # its weight is used by its parent
+
+
+def test_depth_cuts_what_is_told_and_not_what_is_counted():
+    names = [[cost.name for cost in breakdown(options(size="demo"), 8, 32, 4, depth)] for depth in (0, 1, 2)]
+    assert names[0] == [""]
+    assert names[1] == ["", "patch_embed", "blocks", "norm", "head"]
+    assert set(names[1]) < set(names[2])
+    assert "blocks.2" in names[2]
+
+
+class Odd(torch.nn.Module):
+    """Calls one layer twice, one from outside its parent, and does a product itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice = torch.nn.Linear(4, 4, bias=False)
+        self.box = torch.nn.ModuleDict({"inner": torch.nn.Linear(4, 2, bias=False)})
+
+    def forward(self, clip):
+        x = clip.flatten()[:4]
+        return self.box["inner"](self.twice(self.twice(x))) @ torch.ones(2, 3)
+
+
+def test_calls_from_anywhere_are_counted_where_they_run(monkeypatch):
+    monkeypatch.setattr("harness.cost.build", lambda *_: Odd())
+    costs = {cost.name: cost for cost in breakdown(options(), 8, 32, 4, 2)}
+    assert {name: cost.multiply_adds for name, cost in costs.items()} == {
+        "": 32 + 8 + 6, "twice": 32, "box": 8, "box.inner": 8
+    }  # fmt: skip
+    assert costs[""].own_multiply_adds == 6
+
+
 def test_counting_allocates_no_weights_and_moves_no_random_state():
     state = torch.get_rng_state()
     count(options(size="large"), 96, 224, 400)
@@ -119,6 +198,7 @@ def test_a_cost_is_counted_once(tmp_path, monkeypatch):
         "frames": 8,
         "size": 32,
         "classes": 4,
+        "counter": COUNTER_VERSION,
         "cost": cost.model_dump(),
     }
 
@@ -133,11 +213,23 @@ def test_a_damaged_cost_is_counted_again(tmp_path, damage):
     assert stored_cost(tmp_path, chosen, 8, 32, 4) == known_cost(tmp_path, chosen, 8, 32, 4)
 
 
+def test_the_cost_of_another_counter_is_counted_again(tmp_path):
+    chosen = options(size="demo")
+    cost = stored_cost(tmp_path, chosen, 8, 32, 4)
+    (file,) = (tmp_path / "costs").iterdir()
+    kept = json.loads(file.read_text())
+    for other in (COUNTER_VERSION + 1, None):
+        kept |= {"counter": other, "cost": cost.model_dump() | {"parameters": 1}}
+        file.write_text(json.dumps(kept))
+        assert known_cost(tmp_path, chosen, 8, 32, 4) is None
+    assert stored_cost(tmp_path, chosen, 8, 32, 4) == cost
+
+
 def test_a_known_cost_needs_no_torch(tmp_path):
     path = tmp_path / "costs" / f"{cost_key(options(), 8, 224, 174)}.json"
     path.parent.mkdir()
     cost = Cost(parameters=1, multiply_adds=2, attention_multiply_adds=1)
-    path.write_text(json.dumps({"cost": cost.model_dump()}))
+    path.write_text(json.dumps({"counter": COUNTER_VERSION, "cost": cost.model_dump()}))
     code = (
         "import sys; from pathlib import Path; from harness.cost import known_cost;"
         "from models.catalog import TimeSformerOptions as Options;"
