@@ -26,6 +26,10 @@ OVERHEAD_BYTES = 2**30
 """What a GPU holds beside tensors, roughly: the driver's context (0.3 to 0.5 GiB), workspaces, and the part of its
 nominal memory that it does not offer (a V100 of 32 GB offers 31.75 GiB)."""
 
+TOLERANCE = 1.15
+"""How far measurements were found from predictions, at most; `benchmarks/predict_memory.py`."""
+
+Verdict = Literal["fits", "may not fit", "will not fit"]
 Precision = Literal["float32", "bf16", "fp16"]
 Optimizer = Literal["sgd", "adamw"]
 DeviceType = Literal["cuda", "cpu"]
@@ -99,12 +103,16 @@ def predict(
     )
 
 
-def fits(memory: Memory, device_memory_gb: float) -> bool:
+def verdict(memory: Memory, device_memory_gb: float) -> Verdict:
     """Whether it fits a GPU of so many GB, which as vendors say it of memory are GiB.
 
-    What does not fit by this will not run. What fits narrowly may still run out, for the allocator's pieces.
+    What will not fit by this will not run: its tensors alone are too many. What may not fit comes within `TOLERANCE` of
+    the device, and runs or not by how the allocator's pieces fall.
     """
-    return memory.peak_bytes + OVERHEAD_BYTES <= device_memory_gb * 2**30
+    limit = device_memory_gb * 2**30 - OVERHEAD_BYTES
+    if memory.peak_bytes > limit:
+        return "will not fit"
+    return "fits" if memory.peak_bytes * TOLERANCE <= limit else "may not fit"
 
 
 class How(TypedDict):

@@ -3,6 +3,7 @@
 Models are built on the meta device, so that nothing is allocated or drawn.
 """
 
+import math
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -80,12 +81,13 @@ def _size(state: State, options: Options) -> int | None:
     name = getattr(options, "size", None)
     if "pos_embed" not in state or name not in SIZES:
         return None
-    return max(round((state["pos_embed"].shape[1] - 1) ** 0.5), 2) * SIZES[name].patch
+    side: int = math.isqrt(state["pos_embed"].shape[1] - 1)
+    return max(side, 2) * SIZES[name].patch
 
 
 def _classes(state: State, options: Options) -> int | None:
     found = [tensor for name, tensor in state.items() if name.startswith(options.CLASSIFIER) and tensor.ndim == 2]
-    return len(found[0]) if found else None
+    return int(found[0].shape[0]) if found else None
 
 
 def _shares(state: State, fit: Fit) -> bool:

@@ -30,6 +30,11 @@ class Attention(nn.Module):
         mixed: Tensor = self.proj(rearrange(self.attend(*self.split(tokens, frames)), "g n s e -> g s (n e)"))
         return mixed
 
+    def weights(self, tokens: Tensor, frames: int = 1) -> Tensor:
+        """The attention map, `g s d -> g n s s`: what share each token takes of each; fused attention never has it."""
+        q, k, _ = self.split(tokens, frames)
+        return attention_weights(q, k)
+
     def split(self, tokens: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002 (for subclasses)
         """Queries, keys and values: `g s d` -> three of `g n s e`."""
         # Cut before they are turned: their gradients are then put together by one copy and not two.
@@ -39,8 +44,13 @@ class Attention(nn.Module):
 
 def explicit_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """What the fused kernel computes, as two products and a softmax: each `g n s e`."""
+    return attention_weights(q, k) @ v
+
+
+def attention_weights(q: Tensor, k: Tensor) -> Tensor:
+    """Two of `g n s e` -> `g n s s`, whose rows sum to 1."""
     scale: float = q.shape[-1] ** -0.5
-    return (q * scale @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+    return (q * scale @ k.transpose(-2, -1)).softmax(dim=-1)
 
 
 class DropPath(nn.Module):

@@ -57,7 +57,7 @@ def plan(
     to_run = sum(row["state"] in standing.MISSING for row in rows)
     out.print(f"{len(rows)} jobs at {scale} scale: {to_run} to run, {len(rows) - to_run} with a record or running")
     for job, row in zip(suite.jobs, rows, strict=True):
-        if row["fits"] is False:
+        if row["fit"] not in (None, "fits"):
             out.print(_overflow(job, row), soft_wrap=True)
 
 
@@ -76,7 +76,7 @@ def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[
         "views": max(test.clips * test.crops for test in spec.tests),
         "tflops": per_video / 1e12,
         "predicted_memory_bytes": predicted.peak_bytes,
-        "fits": None if limit is None else memory.fits(predicted, limit),
+        "fit": None if limit is None else memory.verdict(predicted, limit),
         "peak_memory_bytes": each.record.measured.peak_memory_bytes if each.record else None,
         "devices": spec.resources.devices,
         "device_batch": spec.device_batch,
@@ -108,7 +108,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
     for row in rows:
         hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
         peak = "" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**30:.2f}"
-        predicted = f"{row['predicted_memory_bytes'] / 2**30:.2f}{' !' if row['fits'] is False else ''}"
+        predicted = f"{row['predicted_memory_bytes'] / 2**30:.2f}{'' if row['fit'] in (None, 'fits') else ' !'}"
         shown.add_row(
             row["label"], state_text(row["state"]), f"{row['parameters'] / 1e6:.4g}",
             f"{row['multiply_adds'] / 1e9:.4g}", f"{row['tflops']:.3g}", str(row["views"]), predicted, peak, hours,
@@ -121,7 +121,7 @@ def _overflow(job: Job, row: Mapping[str, Any]) -> str:
     need, clips = row["predicted_memory_bytes"] / 2**30, row["device_batch"]
     limit = job.spec.resources.device_memory_gb
     each = f"{clips} clip{'s' if clips > 1 else ''} a device"
-    return f"! {job.label} will not fit in {limit:g} GB: training needs {need:.1f} GiB for {each}"
+    return f"! {job.label} {row['fit']} in {limit:g} GB: training needs {need:.1f} GiB for {each}, the driver about 1"
 
 
 def _shared(suite: Suite, datasets: Path) -> dict[str, list[str]]:

@@ -10,7 +10,6 @@ from torch import Tensor
 from models.catalog import TimeSformerOptions
 from models.registry import ModelError
 from models.timesformer import SCHEMES, Block, Step, TimeSformer
-from models.transformer import DropPath, resize_space, resize_time
 
 ATTENTIONS = sorted(SCHEMES)
 STEPS = {(name, index): step for name, scheme in SCHEMES.items() for index, step in enumerate(scheme.steps)}
@@ -142,15 +141,6 @@ def test_other_clips_than_the_model_was_made_for(attention, frames, height, widt
     assert demo(attention)(clips(1, frames, height, width)).isfinite().all()
 
 
-def test_embeddings_are_resized_to_the_nearest():
-    time = torch.arange(4.0).reshape(1, 4, 1)
-    assert resize_time(time, 8).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert resize_time(time, 2).flatten().tolist() == [0, 2]
-    space = torch.tensor([1.0, 2, 3, 4]).reshape(1, 4, 1)
-    assert resize_space(space, 2, 4).reshape(2, 4).tolist() == [[1, 1, 2, 2], [3, 3, 4, 4]]
-    assert resize_space(space, 4, 4).reshape(4, 4)[:, 0].tolist() == [1, 1, 3, 3]
-
-
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
@@ -170,16 +160,6 @@ def test_a_clip_that_does_not_fit_is_told(shape, message):
 def test_a_model_that_cannot_be_is_told():
     with pytest.raises(ModelError, match=r"clip\.size: 33 is not a multiple of the 8-pixel patch"):
         demo(size=33)
-
-
-def test_drop_path_drops_rows_and_keeps_the_mean():
-    torch.manual_seed(0)
-    drop, rows = DropPath(0.25), torch.ones(4000, 2, 3)
-    dropped = drop(rows)
-    assert torch.equal(dropped, dropped[:, :1, :1].expand_as(rows))
-    assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
-    assert dropped.mean().item() == pytest.approx(1, abs=0.05)
-    assert drop.eval()(rows) is rows
 
 
 def test_drop_path_rises_linearly_with_depth():

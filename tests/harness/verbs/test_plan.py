@@ -20,13 +20,16 @@ def test_status_and_plan_say_the_same_as_json(finished):
 def test_what_will_not_fit_its_device_is_told_before_it_runs(small_suite, tmp_path):
     plan = ["plan", small_suite, "--root", tmp_path / "runs", "--only", "model.attention=divided"]
     (unknown,) = json.loads(harness(*plan, "--json").stdout)["jobs"]
-    assert unknown["fits"] is None
+    assert unknown["fit"] is None
     assert unknown["predicted_memory_bytes"] > 4 * unknown["parameters"]
     large, small = ("--set", "resources.device_memory_gb=80"), ("--set", "resources.device_memory_gb=0.5")
-    assert json.loads(harness(*plan, *large, "--json").stdout)["jobs"][0]["fits"] is True
+    assert json.loads(harness(*plan, *large, "--json").stdout)["jobs"][0]["fit"] == "fits"
     told = harness(*plan, *small)
     assert told.returncode == 0
-    assert "! divided will not fit in 0.5 GB: training needs 0.0 GiB for 4 clips a device" in told.stdout
+    assert (
+        "! divided will not fit in 0.5 GB: training needs 0.0 GiB for 4 clips a device, the driver about 1"
+        in told.stdout
+    )
 
 
 def test_the_test_crop_is_what_a_video_costs(small_suite, tmp_path):
