@@ -56,7 +56,7 @@ CASES: list[tuple[str, str, list[str], int]] = [
     ("ViT-B 8x224", "vit", [], 1),
     ("X-ViT-B 8x224", "xvit", [], 1),
 ]  # fmt: skip
-LARGE = [(f"TimeSformer ViT-B 8x448 {name}", "timesformer", [*sets, "clip.size=448"], 1) for name, sets in ATTENTION]
+LARGE = [(f"TimeSformer ViT-B 8x336 {name}", "timesformer", [*sets, "clip.size=336"], 1) for name, sets in ATTENTION]
 
 
 def measured(spec: JobSpec, warm_up: JobSpec, batch: int, training: bool, environment: dict[str, str]) -> int:
@@ -78,13 +78,14 @@ def row(name: str, model: str, sets: list[str], batch: int, training: bool) -> s
     for environment in [{}] if gpu else ALLOCATORS.values():
         real = measured(spec, warm_up, batch, training, environment)
         shown += [f"{real / MIB:.0f}", f"{predicted / real - 1:+.1%}"]
-    return f"| {name} | {'training' if training else 'inference'} | {batch} | {predicted / MIB:.0f} | {' | '.join(shown)} |"
+    cells = [name, "training" if training else "inference", str(batch), f"{predicted / MIB:.0f}", *shown]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="cases whose name holds this text")
-    parser.add_argument("--large", action="store_true", help="also cases that take minutes and up to 30 GiB")
+    parser.add_argument("--large", action="store_true", help="also cases that take minutes and up to 12 GiB")
     asked = parser.parse_args()
     torch.set_num_threads(2)
     kinds = [""] if torch.cuda.is_available() else [f", {name}" for name in ALLOCATORS]

@@ -234,16 +234,9 @@ def compare(case: Case, rounds: int) -> None:
 
 def compare_long(case: Case) -> None:
     """Ours is measured whole; the port block by block where the whole does not fit."""
-    settings = {"batch": BATCH, "precision": PRECISION, "training": True, "device_type": DEVICE.type}
-    needs = [
-        predict(case.options(fused), case.frames, case.pixels, CLASSES, **settings).peak_bytes
-        for fused in (True, False)
-    ]
-    names = "ours", "port, as ours with explicit attention"
+    needs = [predicted(case, fused) for fused in (True, False)]
     print(f"\n{case.name}, peak memory, {free_bytes() / GIB:.1f} GiB free now.")
-    print(
-        "Predicted: " + ", ".join(f"{name} {need / GIB:.1f} GiB" for name, need in zip(names, needs, strict=True)) + "."
-    )
+    print(f"Predicted: ours {needs[0] / GIB:.1f} GiB, the port, as ours with explicit attention: {needs[1] / GIB:.1f}.")
     if needs[0] > free_bytes():
         print("Not measured: ours is predicted not to fit.")
         return
@@ -256,6 +249,11 @@ def compare_long(case: Case) -> None:
         port = one + (depth - 1) * (two - one)
         how = f"by its first two blocks, {one / GIB:.2f} and {two / GIB:.2f} GiB, in a straight line to {depth}"
     print(f"Ours {ours / GIB:.2f} GiB measured; the port {port / GIB:.2f} GiB {how}: ratio **{ours / port:.2f}**.")
+
+
+def predicted(case: Case, fused: bool) -> int:
+    settings = {"batch": BATCH, "precision": PRECISION, "training": True, "device_type": DEVICE.type}
+    return predict(case.options(fused), case.frames, case.pixels, CLASSES, **settings).peak_bytes
 
 
 def free_bytes() -> int:

@@ -268,11 +268,20 @@ def inference(model: nn.Module, shape: tuple[int, ...], precision: str, device_t
         return Held(parameters, 0, 0, given, 0, 0, memory.peak)
 
 
-def training(model: nn.Module, shape: tuple[int, ...], precision: str, device_type: str, optimizer: Optimizers) -> Held:
+def training(
+    model: nn.Module,
+    shape: tuple[int, ...],
+    precision: str,
+    device_type: str,
+    optimizer: Optimizers,
+    *,
+    accumulating: bool = False,
+) -> Held:
     """A training step, not the first, on uint8 clips of `shape` [b c t h w]; `model` lies on "meta".
 
-    In the order of `harness.train`: gradients dropped, forward, loss, backward, step. Scaling and clipping gradients
-    work in place and are left out. The optimiser makes its states in the step; that they were there before is added.
+    In the order of `harness.train`: gradients dropped, forward, loss, backward, step; `accumulating`, it is the second
+    part of a batch, and the gradients of the first are there. Scaling and clipping gradients work in place and are left
+    out. The optimiser makes its states in the step; that they were there before is added.
     """
     with _dry(device_type) as memory:
         device = torch.device(device_type)
@@ -282,9 +291,15 @@ def training(model: nn.Module, shape: tuple[int, ...], precision: str, device_ty
         clips = torch.empty((b, t, h, w, c), dtype=torch.uint8, device=device)
         labels = torch.empty(b, dtype=torch.int64, device=device)
         given = memory.now - parameters
+        lasting = parameters + given
+        if accumulating:
+            for parameter in model.parameters():
+                parameter.grad = torch.empty_like(parameter)
+            lasting += (gradients := memory.now - lasting)
+            memory.gradients = gradients
         with AsOnTheDevice():
             passed = [_loss(model, clips, labels, precision)]  # a list, because `pop` leaves nobody holding it
-            saved = memory.now - parameters - given
+            saved = memory.now - lasting
             backward(passed.pop(), memory)
         at_peak, peak = memory.gradients_at_peak, memory.peak
         memory.forget_peak()

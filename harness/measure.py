@@ -280,6 +280,7 @@ def _training(model: nn.Module, spec: JobSpec, classes: int, compiled: bool, pea
             seconds, spread = median_and_spread(training_times(_ready(model, compiled), spec, batch, classes))
         except torch.OutOfMemoryError:
             batch //= 2
+            model.zero_grad(set_to_none=True)
             peak.restart()
             continue
         step = {"training_step_s": seconds, "training_step_spread_s": spread, "training_clips_per_s": batch / seconds}

@@ -65,6 +65,7 @@ class SlowFast(nn.Module):
     def windows(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b h w c`, a vector for each window of the training size."""
         check_clip(self.options, clip)
+        clip = clip.contiguous(memory_format=torch.channels_last_3d)  # as in I3D: faster on a CPU
         slow, fast = self.slow.stem(clip[:, :, slow_frames(clip.shape[2], self.alpha)]), self.fast.stem(clip)
         for index, fuse in enumerate(self.fuse):
             slow = self.slow.stages[index](fuse(slow, fast))
@@ -94,7 +95,10 @@ class Pathway(nn.Module):
 
 
 def slow_frames(frames: int, alpha: int) -> list[int]:
-    """The frames of the slow pathway, evenly from the first to the last: `frames / alpha` indices (PySlowFast)."""
+    """The frames of the slow pathway, evenly from the first to the last: `frames / alpha` indices.
+
+    In whole numbers; PySlowFast's, in float32, are one lower at one place of clips of 160, 400, 512 and 544 frames.
+    """
     picked = frames // alpha
     return [index * (frames - 1) // max(picked - 1, 1) for index in range(picked)]
 

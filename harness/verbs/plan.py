@@ -97,6 +97,7 @@ def _predicted(job: Job, store: Store, datasets: Path) -> memory.Memory:
     return memory.stored_memory(
         store.root, spec.model, spec.clip.frames, spec.clip.size, classes,
         batch=spec.device_batch, precision=spec.precision, training=True, optimizer=spec.recipe.optimizer,
+        accumulating=spec.device_batch * spec.resources.devices < spec.recipe.batch_size,
     )  # fmt: skip
 
 

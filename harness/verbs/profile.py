@@ -11,6 +11,7 @@ from harness import cost, memory, single
 from harness.spec import JobSpec
 from harness.verbs.shell import JsonOption, ModelsOption, SetOption, out, table
 from models import registry
+from models.registry import ModelError
 
 
 def profile(
@@ -75,7 +76,13 @@ def _predicted(job: JobSpec, classes: int) -> dict[str, Any]:
 def _measure(facts: dict[str, Any], job: JobSpec, classes: int, compiled: bool, depth: int | None) -> None:
     from harness import measure
 
-    facts["measured"] = asdict(measure.profile(job, classes, compiled=compiled))
+    try:
+        facts["measured"] = asdict(measure.profile(job, classes, compiled=compiled))
+    except RuntimeError as error:
+        if not type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            raise
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"torch.compile cannot compile it here: {reason}; try without --compiled") from error
     if depth is not None:
         times = {each.name: each for each in measure.times_by_module(job, classes, depth)}
         for row in facts["modules"]:
@@ -97,13 +104,13 @@ def _lines(facts: dict[str, Any], job: JobSpec) -> list[tuple[str, str]]:
     options = ", ".join(f"{key} {_word(value)}" for key, value in facts["model"].items() if key != "name")
     crop = f"{test.clips} x {test.crops} views of {test.size} x {test.size}"
     inference, training = (facts["memory"][use]["peak_bytes"] / 2**30 for use in ("inference", "training"))
-    predicted = f"one clip {inference:.2f} GiB, in training {training:.2f} GiB ({job.recipe.optimizer})"
+    predicted = f"one clip {inference:.3g} GiB, in training {training:.3g} GiB ({job.recipe.optimizer})"
     lines = [
         ("Model", f"{facts['model']['name']}: {options}"),
         ("Clip", f"{clip.frames} frames, {clip.stride} apart, {clip.size} x {clip.size}"),
-        ("Parameters", f"{facts['parameters'] / 1e6:,.2f} M ({facts['classes']} classes)"),
-        ("One view", f"{facts['multiply_adds'] / 1e9:,.2f} GMACs, {share:.1%} of them attention's products"),
-        ("One video", f"{facts['tflops']:.4g} TFLOPs: {crop}, {facts['test_multiply_adds'] / 1e9:,.2f} GMACs each"),
+        ("Parameters", f"{facts['parameters'] / 1e6:,.5g} M ({facts['classes']} classes)"),
+        ("One view", f"{facts['multiply_adds'] / 1e9:,.5g} GMACs, {share:.1%} of them attention's products"),
+        ("One video", f"{facts['tflops']:.4g} TFLOPs: {crop}, {facts['test_multiply_adds'] / 1e9:,.5g} GMACs each"),
         ("Memory", f"predicted for a GPU, {job.precision}: {predicted}"),
     ]
     return lines + (_speed_lines(facts["measured"]) if "measured" in facts else [])
@@ -118,13 +125,13 @@ def _speed_lines(measured: dict[str, Any]) -> list[tuple[str, str]]:
         ("Throughput", f"{measured['throughput_clips_per_s']:.4g} clips/s at batch {measured['throughput_batch']}"),
     ]
     if measured["inference_memory_bytes"]:
-        lines.append(("Peak memory", f"{measured['inference_memory_bytes'] / 2**30:.2f} GiB, one clip"))
+        lines.append(("Peak memory", f"{measured['inference_memory_bytes'] / 2**30:.3g} GiB, one clip"))
     if measured["training_step_s"] is None:
         return [*lines, ("Training", "no batch fits this device")]
     step = f"{measured['training_clips_per_s']:.4g} clips/s, a step of {measured['training_batch']} clips in"
     lines.append(("Training", f"{step} {_seconds(measured['training_step_s'])}"))
     if measured["training_memory_bytes"]:
-        lines.append(("Peak in training", f"{measured['training_memory_bytes'] / 2**30:.2f} GiB"))
+        lines.append(("Peak in training", f"{measured['training_memory_bytes'] / 2**30:.3g} GiB"))
     return lines
 
 

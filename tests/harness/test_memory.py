@@ -86,6 +86,17 @@ def test_explicit_joint_attention_keeps_its_softmax_and_fused_does_not():
     assert fused.saved_bytes < explicit.saved_bytes - softmax + depth * heads * (tokens + 64) * 8
 
 
+def test_accumulated_gradients_are_there_from_the_start():
+    alone, second = (predict(DEMO, 8, 32, 4, **HOW | {"batch": 16, "accumulating": others}) for others in (False, True))
+    assert second.saved_bytes == alone.saved_bytes
+    # But for what was there at the peak anyway: the head's, and at most one block's.
+    assert 0.6 * second.gradients_bytes < second.peak_bytes - alone.peak_bytes <= second.gradients_bytes
+    assert second.peak_bytes == (
+        second.parameters_bytes + second.optimizer_bytes + second.input_bytes + second.activations_bytes
+        + second.gradients_bytes
+    )  # fmt: skip
+
+
 def test_a_test_keeps_nothing_and_holds_less():
     trained = predict(DEMO, 8, 32, 4, **HOW)
     tested = predict(DEMO, 8, 32, 4, batch=1, precision="float32", training=False)
@@ -182,10 +193,11 @@ def test_the_key_holds_what_memory_depends_on_and_nothing_else():
     key = memory_key(DEMO, 8, 32, 4, **HOW)
     assert memory_key(DEMO.model_copy(update={"weights": "imagenet1k"}), 8, 32, 4, **HOW) == key
     assert memory_key(DEMO, 8, 32, 4, **HOW, optimizer="sgd", device_type="cuda") == key
-    changed = [{"batch": 2}, {"precision": "bf16"}, {"training": False}, {"optimizer": "adamw"}, {"device_type": "cpu"}]
+    changed = [{"batch": 2}, {"precision": "bf16"}, {"training": False}, {"optimizer": "adamw"}, {"device_type": "cpu"},
+               {"accumulating": True}]  # fmt: skip
     keys = {memory_key(DEMO, 8, 32, 4, **HOW | change) for change in changed}
     keys |= {memory_key(DEMO.model_copy(update={"fused": False}), 8, 32, 4, **HOW), memory_key(DEMO, 4, 32, 4, **HOW)}
-    assert len(keys - {key}) == 7
+    assert len(keys - {key}) == 8
 
 
 @pytest.mark.parametrize("damage", ["", "{", "{}", "[]", '{"memory": {"peak_bytes": 1}}'])
@@ -200,11 +212,11 @@ def test_a_damaged_prediction_is_made_again(tmp_path, damage):
 def test_a_known_prediction_needs_no_torch(tmp_path):
     stored_memory(tmp_path, DEMO, 8, 32, 4, **HOW)
     code = (
-        "import sys; from pathlib import Path; from harness.memory import fits, known_memory;"
+        "import sys; from pathlib import Path; from harness.memory import known_memory, verdict;"
         "from models.catalog import TimeSformerOptions as Options;"
         "how = dict(batch=1, precision='float32', training=True);"
         "known = known_memory(Path(sys.argv[1]), Options(size='demo'), 8, 32, 4, **how);"
         "print(verdict(known, 32), 'torch' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout == "True False\n"
+    assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT).stdout == "fits False\n"

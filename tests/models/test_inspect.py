@@ -5,6 +5,7 @@ from torch import nn
 from models.catalog import I3DOptions, TimeSformerOptions, ViTOptions, XViTOptions
 from models.inspect import attention_maps
 from models.registry import build
+from models.resnet3d import NonLocal
 
 
 def demo(options) -> nn.Module:
@@ -63,15 +64,23 @@ def test_a_map_times_the_values_is_what_the_layer_gave():
     [
         (ViTOptions(size="demo", init="scratch"), 3),
         (XViTOptions(size="demo", init="scratch"), 3 + 1),
-        (I3DOptions(size="demo", non_local=True), None),
+        (I3DOptions(size="demo"), 0),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_other_models_have_maps_too(options, count):
+def test_other_models_have_maps_where_they_attend(options, count):
     maps = attention_maps(demo(options), clips())
-    assert maps
-    assert count in (None, len(maps))
-    assert all(weights.ndim == 4 and weights.isfinite().all() for weights in maps.values())
+    assert len(maps) == count
+    for weights in maps.values():
+        assert weights.ndim == 4
+        torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+
+
+def test_non_local_blocks_have_maps_too():
+    torch.manual_seed(0)
+    maps = attention_maps(nn.Sequential(NonLocal(4, softmax=True)), torch.randn(2, 4, 3, 4, 6))
+    assert maps["0"].shape == (2, 1, 3 * 4 * 6, 3 * 2 * 3)
+    torch.testing.assert_close(maps["0"].sum(-1), torch.ones(2, 1, 72))
 
 
 def test_the_model_is_left_as_it_was():
