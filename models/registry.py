@@ -102,7 +102,10 @@ def _import(path: Path) -> None:
 def _run(what: str, load: Callable[[], object]) -> None:
     try:
         load()
-    except Exception as error:  # whatever a user's file does wrong is told with its file, not as our own failure
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever a user's file does wrong is told with its file, not as our own failure
         raise ModelError(f"{what}: cannot be loaded: {type(error).__name__}: {error}") from error
 
 
@@ -119,9 +122,16 @@ def register(name: str, options: type[Options], builder: str) -> None:
     and pixels of a clip and the number of classes, and gives a module `clip[b c t h w] -> logits[b k]`.
     Raises ModelError where the name is taken by another architecture, or `builder` is not of that form.
     """
+    from models.zoo import FORMS  # it needs this module
+
     entry = Entry(options, builder)
     if _entries.get(name, entry) != entry:
         raise ModelError(f"the model name {name!r} is taken by {_entries[name].builder}; choose another for {builder}")
+    if name in FORMS and name not in _entries:
+        raise ModelError(f"the model name {name!r} is taken by a published model; choose another for {builder}")
+    if options.model_fields["name"].default != name:
+        said = options.model_fields["name"].default
+        raise ModelError(f"{options.__name__} calls its model {said!r}, and it is registered as {name!r}; use one name")
     if builder.count(":") != 1:
         raise ModelError(f"the builder of {name!r} is {builder!r}; it should be 'module:function'")
     _entries[name] = entry
@@ -139,9 +149,23 @@ def build(options: Options, frames: int, size: int, classes: int) -> "nn.Module"
     """
     entry = _entry(options.name)
     check(options, frames, size)
-    module, function = entry.builder.split(":")
-    builder: Callable[[Options, int, int, int], nn.Module] = getattr(import_module(module), function)
-    return builder(options, frames, size, classes)
+    model = _builder(options.name, entry.builder)(options, frames, size, classes)
+    if not hasattr(model, "parameters"):
+        raise ModelError(f"{options.name}: its builder {entry.builder} returned {model!r}, not a torch module")
+    return model
+
+
+def _builder(name: str, builder: str) -> "Callable[[Options, int, int, int], nn.Module]":
+    """The function that builds a model; raises ModelError where a registration names none."""
+    module, function = builder.split(":")
+    try:
+        found: Callable[[Options, int, int, int], nn.Module] = getattr(import_module(module), function)
+    except (ModuleNotFoundError, AttributeError) as error:
+        here = "its file is to be named so" if isinstance(error, ModuleNotFoundError) else "it is to be defined there"
+        raise ModelError(
+            f"{name}: its builder is {builder!r}: {error}; {here}, or the registration to be mended"
+        ) from error
+    return found
 
 
 def check(options: Options, frames: int, size: int) -> None:

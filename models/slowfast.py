@@ -66,7 +66,9 @@ class SlowFast(nn.Module):
         """`b c t h w -> b h w c`, a vector for each window of the training size."""
         check_clip(self.options, clip)
         clip = clip.contiguous(memory_format=torch.channels_last_3d)  # as in I3D: faster on a CPU
-        slow, fast = self.slow.stem(clip[:, :, slow_frames(clip.shape[2], self.alpha)]), self.fast.stem(clip)
+        picked = torch.stack([clip[:, :, index] for index in slow_frames(clip.shape[2], self.alpha)], dim=2)
+        slow = self.slow.stem(picked.contiguous(memory_format=torch.channels_last_3d))
+        fast = self.fast.stem(clip)
         for index, fuse in enumerate(self.fuse):
             slow = self.slow.stages[index](fuse(slow, fast))
             fast = self.fast.stages[index](fast)

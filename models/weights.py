@@ -4,6 +4,7 @@ Files are read with `weights_only=True`: one from elsewhere can hold numbers, ne
 """
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,9 +41,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Reads safetensors and what `torch.save` wrote: a state dict, or one within a training checkpoint, with wrappers'
     prefixes, of any of `models.formats`. Raises ModelError for a file that is none of these, or that is not safe.
     """
-    if not path.is_file():
+    if path.is_dir():
+        raise ModelError(f"{path}: a folder; name the file of parameters in it, such as {path / 'model.safetensors'}")
+    if not path.exists():
         raise ModelError(f"{path}: no such checkpoint")
-    return understood(str(path), _parameters(path, _read(path)))
+    state = _parameters(path, _read(path))
+    broken = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise ModelError(f"{path}: holds values that are not finite ({len(broken)} tensors): {_cut(broken)}")
+    return understood(str(path), state)
 
 
 def understood(source: str, state: State) -> Checkpoint:
@@ -99,7 +106,9 @@ def _read(path: Path) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old pickles: what is wrong with one is told below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise a dozen types for a damaged or foreign file
         raise ModelError(f"{path}: {_unreadable(error)}") from error
 
@@ -113,8 +122,9 @@ def _unreadable(error: Exception) -> str:
             "tensors, numbers and text are read; where you trust the file, save its state dict anew with torch.save"
         )
     # torch's own text begins with the advice to read such a file unsafely: only its reason is passed on.
-    reason = (text.rpartition("WeightsUnpickler error: ")[2].splitlines() or [type(error).__name__])[0]
-    return f"not a checkpoint, or damaged or cut off: {reason}"
+    reason = text.rpartition("WeightsUnpickler error: ")[2].strip().partition("\n")[0]
+    told = reason if " " in reason else "neither a file of torch nor of safetensors"
+    return f"not a checkpoint, or damaged or cut off: {told}"
 
 
 def _parameters(path: Path, content: Any) -> State:
@@ -173,9 +183,9 @@ def _headline(checkpoint: Checkpoint, options: Options) -> str:
 
 def _hint(state: State, own: State, options: Options) -> list[str]:
     head = [name for name in own if name.startswith(options.CLASSIFIER)]
-    rest = {name for name in own if name not in head}
-    others = [name for name in rest if name not in state or state[name].shape != own[name].shape]
-    if others or not head or any(name not in state for name in head):
+    if not head or options.new_head or state.keys() != own.keys():
+        return []
+    if any(state[name].shape != tensor.shape for name, tensor in own.items() if name not in head):
         return []
     classes = " and ".join(str(len(each[head[0]])) for each in (state, own))
     return [f"only the classes differ ({classes}): `new_head: true` beside `weights` starts the last layer anew"]
@@ -188,12 +198,22 @@ def misfits(state: State, own: State) -> list[str]:
         for name in own
         if name in state and state[name].shape != own[name].shape
     ]
+    types = [
+        f"{name} {_type(state[name])}, here {_type(tensor)}"
+        for name, tensor in own.items()
+        if name in state and tensor.is_floating_point() and not state[name].is_floating_point()
+    ]
     kinds = {
         "- missing": [name for name in own if name not in state],
         "+ unexpected": [name for name in state if name not in own],
         "! of another shape": shapes,
+        "! of another type": types,
     }
     return [f"{kind} ({len(names)}): {_cut(names)}" for kind, names in kinds.items() if names]
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _cut(names: Iterable[str]) -> str:

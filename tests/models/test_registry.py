@@ -113,6 +113,35 @@ def test_a_file_that_fails_is_named_with_its_reason(mine):
         registry.use([mine])
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('"mine"', '"x3d_m"'), "the model name 'x3d_m' is taken by a published model"),
+        (('register("mine"', 'register("other"'), "calls its model 'mine', and it is registered as 'other'"),
+        (("from models", "raise SystemExit(0)\nfrom models"), "cannot be loaded: SystemExit"),
+    ],
+)
+def test_a_registration_that_could_not_work_is_refused(mine, change, told):
+    mine.write_text(mine.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+    with pytest.raises(ModelError, match=told):
+        registry.use([mine])
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("mine_models:build", "elsewhere:build"), "builder is 'elsewhere:build': No module named 'elsewhere'"),
+        (("mine_models:build", "mine_models:make"), "builder is 'mine_models:make': .*no attribute 'make'"),
+        (("return nn.Linear(frames, classes)", "return 3"), "returned 3, not a torch module"),
+    ],
+)
+def test_a_builder_that_builds_nothing_is_told(mine, change, told):
+    mine.write_text(mine.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+    registry.use([mine])
+    with pytest.raises(ModelError, match=told):
+        registry.build(registry.options_type("mine")(), 2, 3, 4)
+
+
 def test_a_file_named_as_another_module_is_refused(mine, monkeypatch):
     taken = mine.with_name("json.py")
     mine.rename(taken)

@@ -174,6 +174,28 @@ def test_no_weights_change_nothing(tmp_path):
     assert_same(model.state_dict(), before)
 
 
+def test_numbers_that_no_training_could_have_left_are_refused(tmp_path):
+    model, state = demo(), demo().state_dict()
+    state["norm.weight"] = state["norm.weight"].to(torch.int8)
+    with pytest.raises(ModelError, match=r"! of another type \(1\): norm\.weight int8, here float32"):
+        load_into(model, model.options, understood("int8", state))
+    torch.save(demo().state_dict() | {"norm.bias": torch.full((64,), torch.nan)}, tmp_path / "nan.pt")
+    with pytest.raises(ModelError, match=r"nan\.pt: holds values that are not finite \(1 tensors\): norm\.bias"):
+        load_checkpoint(tmp_path / "nan.pt")
+
+
+def test_a_folder_is_told_as_one(tmp_path):
+    with pytest.raises(ModelError, match=r"a folder; name the file of parameters in it, such as .*model\.safetensors"):
+        load_checkpoint(tmp_path)
+
+
+def test_a_new_head_is_advised_only_where_it_helps():
+    model = demo("joint", classes=4)
+    with pytest.raises(ModelError) as caught:
+        load_into(model, model.options, understood("divided", demo("divided", classes=7).state_dict()))
+    assert "new_head" not in str(caught.value)
+
+
 def test_weights_of_another_model_are_named():
     other = i3d.I3D(I3DOptions(size="demo"), 8, 32, 4).state_dict()
     model = demo()
