@@ -7,7 +7,7 @@ with depthwise 3 x 3 x 3 convolutions, squeeze-and-excitation in every other blo
 port lacks one norm, that of the first shortcut (`models/weights.py` fills it in).
 
 No configuration of XL and XXL is public. Their factors here are those that reproduce the multiply-adds that the paper
-prints, in training and in testing: XL with 16 frames 35.84 and 48.42 G (paper: 35.84, 48.4), XXL with 32 frames 143.5
+prints, in training and in testing: XL with 16 frames 35.84 and 48.41 G (paper: 35.84, 48.4), XXL with 32 frames 143.5
 and 194.1 G (143.5, 194.1), at crops of 312 and 356. Parameters are 0.9 % more than printed, as for all sizes (M: 3.79
 M here and in PySlowFast's model zoo, 3.76 M in the paper).
 """
