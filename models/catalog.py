@@ -306,7 +306,7 @@ class ViTOptions(Options):
 class XViTOptions(Options):
     """X-ViT: space-time mixing attention and a temporal head; `models/xvit.py`."""
 
-    COSTLESS = frozenset({"drop_path", "dropout", "init", "fused", "weights", "shift_div"})
+    COSTLESS = frozenset({"drop_path", "dropout", "init", "fused", "shift_div"})
     CLASSIFIER = "head.classifier."
     IMAGE_WEIGHTS = VIT_WEIGHTS
 
@@ -331,6 +331,13 @@ class XViTOptions(Options):
         patch = SIZES[self.size].patch
         window = 1 if self.windows == "clip" else 8
         return [
+            *self._shift_problems(),
             *multiple_problems("clip.frames", frames, window, f"the {window} frames of {self.windows} windows"),
             *multiple_problems("clip.size", size, patch, f"the {patch}-pixel patch"),
         ]
+
+    def _shift_problems(self) -> list[Problem]:
+        width = SIZES[self.size].width
+        if self.shift_div <= width:
+            return []
+        return [("model.shift_div", f"{self.shift_div} is more than the {width} channels to be mixed; at most {width}")]

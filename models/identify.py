@@ -43,7 +43,12 @@ def fits(checkpoint: Checkpoint) -> list[Fit]:
     state = {name: tensor.to("meta") for name, tensor in checkpoint.state.items()}
     names = checkpoint.format.models if checkpoint.format else registry.names()
     image = checkpoint.format is not None and checkpoint.format.image
-    tried = [_tried(state, options, image) for name in names for options in variants(registry.options_type(name))]
+    tried = [
+        _tried(state, options, image)
+        for name in names
+        for options in variants(registry.options_type(name))
+        if not options.clip_problems(_frames(state) or FRAMES, _size(state, options) or SIZE)
+    ]
     exact = [each for each in tried if not each.misfits]
     return exact or sorted((each for each in tried if _shares(state, each)), key=lambda each: _count(each))[:1]
 
@@ -82,7 +87,7 @@ def _size(state: State, options: Options) -> int | None:
     if "pos_embed" not in state or name not in SIZES:
         return None
     side: int = math.isqrt(state["pos_embed"].shape[1] - 1)
-    return max(side, 2) * SIZES[name].patch
+    return side * SIZES[name].patch
 
 
 def _classes(state: State, options: Options) -> int | None:

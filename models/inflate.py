@@ -62,5 +62,7 @@ def _transformer(state: State, own: State) -> State:
         for step in steps
     }
     fresh = {name: x for name, x in own.items() if name in FRESH or any(f".{step}fc." in name for step in steps)}
-    head = {name: x for name, x in own.items() if name.startswith("head.") and name.count(".") > 1}  # X-ViT's
-    return {**fresh, **head, **{name: x for name, x in state.items() if name not in head}, **copies}
+    image_head = ("head.weight", "head.bias")
+    head = {name: x for name, x in own.items() if name.startswith("head.") and name not in image_head}  # X-ViT's
+    given = {name: x for name, x in state.items() if not (head and name.startswith("head."))}
+    return {**fresh, **given, **head, **copies}

@@ -151,7 +151,7 @@ def pool_windows(x: Tensor, window: int) -> Tensor:
 
 def mean_prediction(logits: Tensor) -> Tensor:
     """Logits whose softmax is the mean over positions of the softmax: `b h w k -> b k`; of one position, its own."""
-    positions = logits.flatten(1, 2)
+    positions = logits.flatten(1, 2).float()  # mixed precision would round the sum of probabilities
     if positions.shape[1] == 1:
         return positions.squeeze(1)
     return positions.log_softmax(dim=-1).logsumexp(dim=1) - math.log(positions.shape[1])

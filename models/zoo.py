@@ -104,6 +104,6 @@ def completed(tree: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(clip, Mapping):
         full["clip"] = {**named.clip, **clip}
     if isinstance(test, Mapping):
-        other_size = isinstance(clip, Mapping) and "size" in clip
+        other_size = isinstance(clip, Mapping) and clip.get("size", named.clip.get("size")) != named.clip.get("size")
         full["test"] = {**{k: v for k, v in named.test.items() if not (k == "size" and other_size)}, **test}
     return full

@@ -48,7 +48,6 @@ def plan(
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
     shared = _shared(suite, datasets)
-    rows = []
     rows = [_row(each, store, datasets, shared) for each in standing.of(suite.jobs, store)]
     if as_json:
         print(json.dumps(plain(suite, rows)))
@@ -65,7 +64,7 @@ def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[
     """One job: what it is, what it costs, and whether it fits its device."""
     job, spec = each.job, each.job.spec
     counted = job_cost(job, store, datasets)
-    per_video = sum_of_views(job, store, datasets)
+    per_video = per_video_multiply_adds(job, store, datasets)
     predicted = _predicted(job, store, datasets)
     limit = spec.resources.device_memory_gb
     return {
@@ -83,7 +82,7 @@ def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[
     }
 
 
-def sum_of_views(job: Job, store: Store, datasets: Path) -> int:
+def per_video_multiply_adds(job: Job, store: Store, datasets: Path) -> int:
     """Multiply-adds of one video in the costliest of the job's tests, at that test's crop."""
     costs = [
         test.clips * test.crops * job_cost(job, store, datasets, test.size).multiply_adds for test in job.spec.tests

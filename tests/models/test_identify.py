@@ -14,7 +14,9 @@ from models.weights import understood
     ("options", "frames", "size"),
     [
         (TimeSformerOptions(size="demo", attention="axial"), 4, 48),
+        (TimeSformerOptions(size="demo"), 7, 40),
         (XViTOptions(size="demo"), 16, 32),
+        (XViTOptions(size="demo"), 12, 24),
         (I3DOptions(size="demo", non_local=True), 8, 32),
         (SlowFastOptions(size="demo"), 8, 32),
     ],

@@ -52,6 +52,7 @@ def test_what_a_suite_says_is_laid_over_the_form():
 
 def test_the_test_crop_is_the_forms_only_with_its_training_crop():
     assert completed({"model": {"name": "x3d_m"}})["test"] == {"clips": 10, "crops": 3, "size": 256}
+    assert completed({"model": {"name": "x3d_m"}, "clip": {"size": 224}})["test"]["size"] == 256
     assert completed({"model": {"name": "x3d_m"}, "clip": {"size": 64}})["test"] == {"clips": 10, "crops": 3}
     assert completed({"model": {"name": "x3d_m"}, "test": [{"clips": 1}]})["test"] == [{"clips": 1}]
 
