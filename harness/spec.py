@@ -104,7 +104,7 @@ class Protocol(Value):
 
 
 class Resources(Value):
-    """What a job may use. Never part of a training's identity.
+    """What a job may use. Never part of a training's identity, but for `micro_batch` of models with batch norms.
 
     `cpus`: threads of one job on a CPU. `micro_batch`: clips on the device at once; gradients are accumulated up to
     the recipe's global batch. `loader_workers`: threads that decode ahead. `checkpoint_s`: seconds between checkpoints
@@ -172,6 +172,8 @@ class JobSpec:
         """Twelve hexadecimal digits that name this training: its folder, its record, its row in every table."""
         content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
         content["recipe"].pop("name")  # a name changes no number
+        if self.model.BATCH_STATISTICS:
+            content["clips_normalised_together"] = self.resources.micro_batch or self.recipe.batch_size
         if self.model.REVISION:
             content["model_revision"] = self.model.REVISION
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))

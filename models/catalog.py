@@ -24,6 +24,8 @@ class Options(BaseModel):
     """How the names of the last layer's parameters begin."""
     IMAGE_WEIGHTS: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     """Named image weights that training can start from: our name -> model size -> timm's name."""
+    BATCH_STATISTICS: ClassVar[bool] = False
+    """Whether it normalises over the clips on a device together, so that how many these are changes its numbers."""
     REVISION: ClassVar[int] = 0
     """To be raised when the architecture's code changes its numbers: trainings and costs then no longer match."""
 
@@ -168,6 +170,7 @@ class ConvOptions(Options):
 
     COSTLESS = frozenset({"dropout"})
     CLASSIFIER = "head.projection."
+    BATCH_STATISTICS = True
 
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Before the last layer, in training."""
