@@ -26,6 +26,9 @@ from models.registry import build
 WORTHWHILE = 1.03
 """A batch twice as large is better where it brings at least so many times the throughput."""
 
+LONGEST_PASS_S = 1.0
+"""Batches that take longer are not doubled: what is to be gained by them is little, and measuring takes minutes."""
+
 CPU_SHARE = 0.8
 """Of the memory that the system says is available, what a measurement on a CPU may take."""
 
@@ -256,9 +259,10 @@ def _ready(model: nn.Module, compiled: bool) -> nn.Module:
 
 
 def _best_batch(model: nn.Module, spec: JobSpec, classes: int, compiled: bool, throughput: float) -> tuple[int, float]:
-    """The batch, doubled from 1, after which throughput rises no more or memory would run out; and its throughput."""
+    """The batch, doubled from 1, after which throughput rises no more, a pass takes longer than `LONGEST_PASS_S`, or
+    memory would run out; and its throughput."""
     device, best = next(model.parameters()).device, 1
-    while fits_here(spec, classes, 2 * best, device, training=False):
+    while best / throughput < LONGEST_PASS_S and fits_here(spec, classes, 2 * best, device, training=False):
         try:
             seconds, _ = median_and_spread(forward_times(_ready(model, compiled), spec, 2 * best))
         except torch.OutOfMemoryError:
