@@ -80,13 +80,18 @@ def test_without_the_best_batch_throughput_is_that_of_one_clip(spec, monkeypatch
 
 
 def test_the_batch_doubles_while_that_pays(spec, monkeypatch):
-    scripted(monkeypatch, {1: 1.0, 2: 1.5, 4: 2.5, 8: 4.9})  # 1.0, 1.33, 1.6, 1.63 clips/s
+    scripted(monkeypatch, {1: 0.10, 2: 0.15, 4: 0.25, 8: 0.49})  # 10, 13.3, 16, 16.3 clips/s
     speed = measure.profile(spec, classes=4)
-    assert (speed.throughput_batch, speed.throughput_clips_per_s) == (4, 1.6)
+    assert (speed.throughput_batch, speed.throughput_clips_per_s) == (4, 16.0)
+
+
+def test_the_batch_doubles_until_a_pass_is_long(spec, monkeypatch):
+    scripted(monkeypatch, {1: 0.6, 2: 0.7, 4: 1.1})
+    assert measure.profile(spec, classes=4).throughput_batch == 4
 
 
 def test_the_batch_doubles_while_memory_lasts(spec, monkeypatch):
-    scripted(monkeypatch, {1: 1.0, 2: 1.0})
+    scripted(monkeypatch, {1: 0.1, 2: 0.1})
     monkeypatch.setattr(measure, "fits_here", lambda _, __, batch, ___, *, training: training or batch <= 2)
     assert measure.profile(spec, classes=4).throughput_batch == 2
 
@@ -95,7 +100,7 @@ def test_running_out_of_memory_ends_the_doubling(spec, monkeypatch):
     def times(_, __, batch):
         if batch > 2:
             raise torch.OutOfMemoryError
-        return [1.0] * 3
+        return [0.1] * 3
 
     monkeypatch.setattr(measure, "forward_times", times)
     assert measure.profile(spec, classes=4).throughput_batch == 2
