@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.measure import device_name
+from harness.provenance import device_name
 from harness.timing import wait_for
-from harness.train import autocast
+from harness.step import autocast
 from models import registry
 from models.weights import load_into, understood
 from models.zoo import form

@@ -30,7 +30,7 @@ from harness.cost import count
 from harness.measure import PeakMemory
 from harness.memory import predict
 from harness.timing import wait_for
-from harness.train import autocast
+from harness.step import autocast
 from models.catalog import SIZES, TimeSformerOptions
 from models.timesformer import TimeSformer
 from models.weights import load_into, understood

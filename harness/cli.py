@@ -10,7 +10,7 @@ from collections.abc import Callable
 import typer
 
 from harness import packages
-from harness.data.datasets import DatasetError
+from harness.data.videos import DatasetError
 from harness.errors import HarnessError, Interrupted
 from harness.verbs import plan, profile, report, run, status, weights
 from harness.verbs.shell import STOPPED, WRONG_INPUT, say_error

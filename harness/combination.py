@@ -8,7 +8,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from harness import checks, document
-from harness.data.datasets import DatasetError, class_count
+from harness.data.datasets import class_count
+from harness.data.videos import DatasetError
 from harness.errors import Mistake
 from harness.matrix import Combination, Point, Setting
 from harness.recipes import RECIPES

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import first_line
 from models.catalog import Options
-from models.registry import build
+from models.registry import ModelError, build
 from results.record import Cost
 from results.store import write_atomic
 
@@ -29,6 +30,10 @@ COUNTER_VERSION = 1
 
 ATTENTION_PRODUCTS = ("bmm", "baddbmm", "_scaled_dot_product")
 """How the operators of q.k and a.v are called, explicit and fused; all other products have weights in them."""
+
+
+class Uncountable(ModelError):
+    """A model that may well train, but does what tensors without values cannot."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,18 @@ class ModuleCost:
     """Done by itself and by no module inside it: what it holds is the sum over the modules inside and this."""
 
 
-def count(options: Options, frames: int, size: int, classes: int) -> Cost:
-    """Count one view of `frames` x `size` x `size` pixels; raises ModelError where the model cannot take it.
+def count(options: Options, frames: int, size: int, classes: int, *, crop: int | None = None) -> Cost:
+    """Count one view of `frames` x `crop` x `crop` pixels (without `crop`: `size`) by a model that is made for `size`.
+
+    The two differ where a test's crop is not the training's: a head that averages over windows of the training crop
+    has more of them to work on. Raises ModelError where the model cannot take such a view or gives no logits for it,
+    and Uncountable.
 
     Wrong for what torch's counter does not know, of which it counts nothing: products written as elementwise
     multiplications and sums, and kernels of one's own. Views, decoding and the loss are not in it; a training step's
     backward pass costs about twice as much again.
     """
-    (whole,) = breakdown(options, frames, size, classes, 0)
+    (whole,) = breakdown(options, frames, size, classes, 0, crop=crop)
     return Cost(
         parameters=whole.parameters,
         multiply_adds=whole.multiply_adds,
@@ -67,8 +76,10 @@ def count(options: Options, frames: int, size: int, classes: int) -> Cost:
     )
 
 
-def breakdown(options: Options, frames: int, size: int, classes: int, depth: int) -> list[ModuleCost]:
-    """The cost of every module down to `depth` (0: the whole model), parents before what is inside them.
+def breakdown(
+    options: Options, frames: int, size: int, classes: int, depth: int, *, crop: int | None = None
+) -> list[ModuleCost]:
+    """The cost of every module down to `depth` (0: the whole model), parents before what is inside them; as `count`.
 
     What is done by no module belongs to the one whose `forward` does it, such as the products of attention to the
     attention layer. A module that is reached by two names has its cost under the first. Raises ModelError.
@@ -77,8 +88,15 @@ def breakdown(options: Options, frames: int, size: int, classes: int, depth: int
 
     with torch.device("meta"):
         model = build(options, frames, size, classes).eval()
-        clip = torch.empty(1, 3, frames, size, size)
-    own = _own_flops(model, clip)
+        clip = torch.empty(1, 3, frames, crop or size, crop or size)
+    try:
+        own, given = _own_flops(model, clip)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a user's model does that tensors without values cannot
+        raise Uncountable(f"{options.name}: its cost cannot be counted: {first_line(error)}") from error
+    if given != [1, classes]:
+        raise ModelError(f"{options.name}: it gives {given} for one clip, not logits b k: [1, {classes}]")
     return [_module_cost(name, module, own) for name, module in model.named_modules() if _depth(name) <= depth]
 
 
@@ -102,8 +120,11 @@ def _module_cost(name: str, module: "nn.Module", own: Mapping[str, Counter[str]]
     )
 
 
-def _own_flops(model: "nn.Module", clip: Any) -> dict[str, Counter[str]]:
-    """Twice the multiply-adds of a forward pass by module and operator, each under the innermost module that runs."""
+def _own_flops(model: "nn.Module", clip: Any) -> tuple[dict[str, Counter[str]], Any]:
+    """Twice the multiply-adds of a forward pass by module and operator, each under the innermost module that runs.
+
+    And the shape of what the model gives, or its type where it has none.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -130,44 +151,49 @@ def _own_flops(model: "nn.Module", clip: Any) -> dict[str, Counter[str]]:
         module.register_forward_pre_hook(lambda *_, name=name: start(name))
         module.register_forward_hook(stop)
     with counter, torch.no_grad():
-        model(clip)
-    return own
+        given = model(clip)
+    return own, list(given.shape) if hasattr(given, "shape") else type(given).__name__
 
 
-def cost_key(options: Options, frames: int, size: int, classes: int) -> str:
+def cost_key(options: Options, frames: int, size: int, classes: int, *, crop: int | None = None) -> str:
     """A short hash of all that a cost depends on, and of nothing else."""
     versions = {"counter": COUNTER_VERSION, "revision": options.REVISION}
-    content = {**versions, **_description(options, frames, size, classes)}
+    content = {**versions, **_description(options, frames, size, classes, crop)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def stored_cost(root: Path, options: Options, frames: int, size: int, classes: int) -> Cost:
+def stored_cost(root: Path, options: Options, frames: int, size: int, classes: int, *, crop: int | None = None) -> Cost:
     """The cost kept under `root`, or a fresh count, which is then kept. Raises ModelError, and OSError."""
-    cost = known_cost(root, options, frames, size, classes)
+    cost = known_cost(root, options, frames, size, classes, crop=crop)
     if cost is None:
-        cost = count(options, frames, size, classes)
+        cost = count(options, frames, size, classes, crop=crop)
         kept = {"counter": COUNTER_VERSION, "cost": cost.model_dump()}
-        content = {**_description(options, frames, size, classes), **kept}
-        write_atomic(_path(root, options, frames, size, classes), json.dumps(content, indent=1) + "\n")
+        content = {"crop": crop or size, **_description(options, frames, size, classes, crop), **kept}
+        key = cost_key(options, frames, size, classes, crop=crop)
+        write_atomic(_path(root, key), json.dumps(content, indent=1) + "\n")
     return cost
 
 
-def known_cost(root: Path, options: Options, frames: int, size: int, classes: int) -> Cost | None:
+def known_cost(
+    root: Path, options: Options, frames: int, size: int, classes: int, *, crop: int | None = None
+) -> Cost | None:
     """The cost kept under `root`, without torch.
 
     None where it was not counted yet, by another version of the counter, or where its file is damaged.
     """
     try:
-        content = json.loads(_path(root, options, frames, size, classes).read_text(encoding="utf-8"))
+        key = cost_key(options, frames, size, classes, crop=crop)
+        content = json.loads(_path(root, key).read_text(encoding="utf-8"))
         return Cost.model_validate(content["cost"]) if content["counter"] == COUNTER_VERSION else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
-def _path(root: Path, options: Options, frames: int, size: int, classes: int) -> Path:
-    return root / "costs" / f"{cost_key(options, frames, size, classes)}.json"
+def _path(root: Path, key: str) -> Path:
+    return root / "costs" / f"{key}.json"
 
 
-def _description(options: Options, frames: int, size: int, classes: int) -> dict[str, Any]:
+def _description(options: Options, frames: int, size: int, classes: int, crop: int | None) -> dict[str, Any]:
     model = options.model_dump(mode="json", exclude={*options.COSTLESS, "weights", "new_head"})
-    return {"model": model, "frames": frames, "size": size, "classes": classes}
+    seen = {} if crop in (None, size) else {"crop": crop}
+    return {"model": model, "frames": frames, "size": size, "classes": classes, **seen}

@@ -27,12 +27,10 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from harness.data.clips import to_input
+from harness.step import DTYPE
 
 CUDA_BLOCK_BYTES = 512
 """What the caching allocator of CUDA rounds every request up to (kMinBlockSize in CUDACachingAllocator)."""
-
-DTYPE = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 
 Optimizers = Literal["sgd", "adamw"]
 
@@ -110,7 +108,7 @@ class AsOnTheDevice(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        if func is F.scaled_dot_product_attention and args[0].device.type == "cuda":
+        if func is F.scaled_dot_product_attention and (args[0] if args else given["query"]).device.type == "cuda":
             return fused_on_cuda(*args, **given)
         if args and isinstance(args[0], FakeTensor):
             return func(*args, **given)

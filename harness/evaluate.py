@@ -21,7 +21,8 @@ from harness.data.clips import TestViews, to_input
 from harness.data.decode import DecodeError
 from harness.errors import Interrupted
 from harness.spec import JobSpec, Protocol
-from harness.train import Diverged, autocast
+from harness.step import autocast
+from harness.train import Diverged
 from results.record import Test
 
 TOP5_FROM = 6
@@ -113,7 +114,7 @@ def scores(
     before_s, began = scored.seconds, time.monotonic()
     saved_at = began
     model.eval()
-    at_once = spec.resources.micro_batch or spec.recipe.batch_size
+    at_once = spec.device_batch
     for indices, clips in _batches(views, at_once, scored.undecodable, scored.done):
         found = _softmax(model, clips, spec).reshape(len(indices), *scored.views.shape[1:])
         if not np.isfinite(found).all():

@@ -27,10 +27,12 @@ from harness import cost, evaluate, measure
 from harness.checkpoint import Checkpoints, weights_digest, written
 from harness.control import Control, TimeLimit
 from harness.data.clips import TestViews, TrainClips
-from harness.data.datasets import Dataset, open_dataset
+from harness.data.datasets import open_dataset
+from harness.data.videos import Dataset
 from harness.errors import Interrupted, OutputError
 from harness.files import Order, Progress
 from harness.locks import hold
+from harness.provenance import environment
 from harness.spec import JobSpec, Protocol
 from harness.train import Diverged, State, Training
 from models.registry import build
@@ -105,7 +107,7 @@ class _Attempt:
             self.spec.data.name, cache=self.order.root / "data", datasets_file=self.order.datasets_file
         )
         clip, classes = self.spec.clip, len(dataset.classes)
-        counted = cost.stored_cost(self.order.root, self.spec.model, clip.frames, clip.size, classes)
+        counted = self.counted(classes)
         memory = measure.PeakMemory(self.device)
         model = build(self.spec.model, clip.frames, clip.size, classes).to(self.device)
         trained = self.reload(model)
@@ -117,6 +119,15 @@ class _Attempt:
             self.test(model, dataset, protocol)
         if self.measured.get("latency_s") is None:
             self.profile(model)
+
+    def counted(self, classes: int) -> Cost | None:
+        """The cost of a view; None, and a note, for a model that can be trained and not counted."""
+        clip = self.spec.clip
+        try:
+            return cost.stored_cost(self.order.root, self.spec.model, clip.frames, clip.size, classes)
+        except cost.Uncountable as error:
+            self.notes.append(str(error))
+            return None
 
     def adopt(self, previous: Record) -> None:
         """Begin with what a finished training's record says, so that nothing after it can lose it."""
@@ -206,8 +217,7 @@ class _Attempt:
 
     def profile(self, model: nn.Module) -> None:
         self.progress.tell("profiling", at_once=True)
-        batch = self.spec.resources.micro_batch or self.spec.recipe.batch_size
-        self.measured |= measure.speed(model, self.spec, batch)
+        self.measured |= measure.speed(model, self.spec, self.spec.device_batch)
 
     def finish(self, status: Status, error: Exception | None = None) -> Record:
         """The record of what is known now."""
@@ -235,7 +245,7 @@ class _Attempt:
             weights_sha256=self.weights_sha256,
             notes=list(dict.fromkeys(self.notes)),
             measured=Measured(**facts),
-            environment=measure.environment(self.device),
+            environment=environment(self.device, self.spec.model),
             started=self.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             error=problem(error) if error else None,

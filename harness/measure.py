@@ -4,23 +4,18 @@ Measured on random clips that already lie on the device: decoding and copying ar
 its times are.
 """
 
-import importlib.metadata
-import platform
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness import memory
-from harness.data.clips import to_input
-from harness.optim import optimizer
+from harness.provenance import device_name
 from harness.spec import JobSpec
+from harness.step import Step, autocast
 from harness.timing import ModuleTime, median_and_spread, module_times, timed
-from harness.train import autocast
 from models.registry import build
 
 WORTHWHILE = 1.03
@@ -114,9 +109,14 @@ def training_times(model: nn.Module, spec: JobSpec, batch: int, classes: int) ->
     """Seconds of single training steps on random clips, warmed up, the device waited for; changes the weights."""
     device = next(model.parameters()).device
     clips = torch.randint(256, (batch, spec.clip.frames, spec.clip.size, spec.clip.size, 3), dtype=torch.uint8)
-    step = TrainingStep(model, spec)
+    step = Step(model.train(), spec)
     on_device, labels = clips.to(device), torch.randint(classes, (batch,)).to(device)
-    return timed(lambda: step(on_device, labels), device)
+    return timed(lambda: _one(step, on_device, labels), device)
+
+
+def _one(step: Step, clips: Tensor, labels: Tensor) -> None:
+    step.accumulate(clips, labels, len(labels))
+    step.update()
 
 
 def peak_bytes(spec: JobSpec, classes: int, batch: int, *, training: bool, warm_up: JobSpec) -> int | None:
@@ -137,87 +137,15 @@ def _two_steps(spec: JobSpec, classes: int, batch: int, device: torch.device, tr
     clip = spec.clip
     model = build(spec.model, clip.frames, clip.size, classes).to(device).eval()
     if training:
-        step = TrainingStep(model, spec)
+        step = Step(model.train(), spec)
         clips = torch.ones((batch, clip.frames, clip.size, clip.size, 3), dtype=torch.uint8, device=device)
         for _ in range(2):
-            step(clips, torch.zeros(batch, dtype=torch.int64, device=device))
+            _one(step, clips, torch.zeros(batch, dtype=torch.int64, device=device))
         return
     ready = torch.ones((batch, 3, clip.frames, clip.size, clip.size), device=device)
     with torch.inference_mode(), autocast(device, spec.precision):
         for _ in range(2):
             model(ready)
-
-
-class TrainingStep:
-    """`harness.train.Training`'s update of the weights on one batch that the device holds, without its bookkeeping."""
-
-    def __init__(self, model: nn.Module, spec: JobSpec) -> None:
-        self.model, self.spec = model.train(), spec
-        self.device = next(model.parameters()).device
-        self.optimizer = optimizer(spec.recipe, model)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=spec.precision == "fp16")
-
-    def __call__(self, clips: Tensor, labels: Tensor) -> float:
-        """One step on uint8 [b t h w c] and int64 [b], both on the model's device; returns the mean loss."""
-        clip, recipe = self.spec.clip, self.spec.recipe
-        self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.device, self.spec.precision):
-            logits = self.model(to_input(clips, clip.mean, clip.std))
-        summed = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
-        loss = summed / len(labels)
-        torch.autograd.backward(self.scaler.scale(loss))
-        if recipe.clip_grad_norm is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_grad_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return float(loss.detach())
-
-
-def environment(device: torch.device) -> dict[str, str | int | bool | None]:
-    """The machine, the libraries and the code that a record's numbers come from."""
-    commit, dirty = _git()
-    return {
-        "device": device_name(device),
-        "host": platform.node(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda if device.type == "cuda" else None,
-        "timm": importlib.metadata.version("timm"),
-        "decoder": f"decord2 {importlib.metadata.version('decord2')}",
-        "threads": torch.get_num_threads(),
-        "git_commit": commit,
-        "git_dirty": dirty,
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """The GPU's name, or the CPU's as Linux gives it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "CPU"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _git() -> tuple[str | None, bool | None]:
-    """The commit of this code and whether it was changed since; None outside a git checkout."""
-    here = Path(__file__).parent
-    try:
-        commit = subprocess.run(
-            ["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
-        changes = subprocess.run(
-            ["git", "-C", here, "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True, text=True, timeout=10, check=True,
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-    return commit, bool(changes.strip())
 
 
 def profile(spec: JobSpec, classes: int, *, compiled: bool = False, best_batch: bool = True) -> Speed:
@@ -276,7 +204,7 @@ def _best_batch(model: nn.Module, spec: JobSpec, classes: int, compiled: bool, t
 def _training(model: nn.Module, spec: JobSpec, classes: int, compiled: bool, peak: PeakMemory) -> dict[str, Any]:
     """What `Speed` says of training; all None where not even one clip fits."""
     device = next(model.parameters()).device
-    batch = spec.resources.micro_batch or spec.recipe.batch_size
+    batch = spec.device_batch
     while batch and not fits_here(spec, classes, batch, device, training=True):
         batch //= 2
     while batch:

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.errors import first_line
+from harness.spec import Precision
 from models.catalog import Options
 from models.registry import ModelError, build
 from results.store import write_atomic
@@ -34,7 +36,6 @@ TOLERANCE = 1.15
 """How far measurements were found from predictions, at most, where freed memory is free; docs/costs.md."""
 
 Verdict = Literal["fits", "may not fit", "will not fit"]
-Precision = Literal["float32", "bf16", "fp16"]
 Optimizer = Literal["sgd", "adamw"]
 DeviceType = Literal["cuda", "cpu"]
 Bytes = Annotated[int, Field(ge=0)]
@@ -82,7 +83,6 @@ def predict(
     clips, or where what it does depends on the values it sees.
     """
     import torch
-    from torch._subclasses.fake_tensor import DataDependentOutputException
 
     from harness import dry_run
 
@@ -94,9 +94,10 @@ def predict(
             held = dry_run.training(model, shape, precision, device_type, optimizer, accumulating=accumulating)
         else:
             held = dry_run.inference(model, shape, precision, device_type)
-    except DataDependentOutputException as error:
-        reason = f"its memory cannot be predicted: what it does depends on the values of a clip ({error.func})"
-        raise ModelError(f"{options.name}: {reason}") from error
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a user's model does that tensors without values cannot
+        raise ModelError(f"{options.name}: its memory cannot be predicted: {first_line(error)}") from error
     lasting = held.parameters + held.optimizer + held.input
     return Memory(
         parameters_bytes=held.parameters,

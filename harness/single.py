@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from harness import document, matrix
 from harness.combination import checked
-from harness.errors import Mistake, SuiteError
+from harness.errors import HarnessError, Mistake, SuiteError
 from harness.spec import JobSpec
 
 BASE = {"data": "k400", "recipe": "timesformer"}
 
 
 def job(model: str, sets: Sequence[str]) -> JobSpec:
-    """The named model at its defaults with `KEY=VALUE`s laid over; raises SuiteError with every mistake."""
+    """The named model at its defaults with `KEY=VALUE`s laid over; raises HarnessError with every mistake."""
+    if not model.strip():
+        raise HarnessError("profile: name a model, such as timesformer")
     base = [matrix.override(f"{key}={name}") for key, name in {**BASE, "model": model}.items()]
     point = matrix.laid_over(*base, *(matrix.override(text) for text in sets))
     doc = document.Document("--set")

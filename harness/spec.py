@@ -104,12 +104,13 @@ class Protocol(Value):
 
 
 class Resources(Value):
-    """What a job may use. Never part of a training's identity, but for `micro_batch` of models with batch norms.
+    """What a job may use. Never part of a training's identity, but for the clips that batch norms see at once.
 
-    `cpus`: threads of one job on a CPU. `micro_batch`: clips on the device at once; gradients are accumulated up to
-    the recipe's global batch. `loader_workers`: threads that decode ahead. `checkpoint_s`: seconds between checkpoints
-    inside an epoch (each epoch's end has one anyway). `timeout_min`: after which a job saves and ends as `timeout`.
-    `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what is predicted not to fit.
+    `cpus`: threads of one job on a CPU. `micro_batch`: clips on a device at once, by default its share of the recipe's
+    global batch, up to which gradients are accumulated. `loader_workers`: threads that decode ahead. `checkpoint_s`:
+    seconds between checkpoints inside an epoch (each epoch's end has one anyway). `timeout_min`: after which a job
+    saves and ends as `timeout`. `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what is
+    predicted not to fit.
     """
 
     nodes: Positive = 1
@@ -154,7 +155,11 @@ class JobSpec:
 
     @property
     def device_batch(self) -> int:
-        """Clips on one device at once in training: the micro-batch, or the device's share of the global batch."""
+        """Clips on one device at once in training: the micro-batch, or the device's share of the global batch.
+
+        Also where fewer devices do the work than the resources say: gradients are then accumulated, and batch norms see
+        the same number of clips.
+        """
         return self.resources.micro_batch or max(1, self.recipe.batch_size // self.resources.devices)
 
     def content(self) -> dict[str, Any]:
@@ -173,7 +178,7 @@ class JobSpec:
         content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
         content["recipe"].pop("name")  # a name changes no number
         if self.model.BATCH_STATISTICS:
-            content["clips_normalised_together"] = self.resources.micro_batch or self.recipe.batch_size
+            content["clips_normalised_together"] = self.device_batch
         if self.model.REVISION:
             content["model_revision"] = self.model.REVISION
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))

@@ -12,17 +12,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from harness.checkpoint import Checkpoints
 from harness.control import Control, TimeLimit
-from harness.data.clips import Batch, TrainClips, to_input
+from harness.data.clips import Batch, TrainClips
 from harness.errors import Interrupted
-from harness.optim import learning_rate, optimizer
-from harness.spec import JobSpec, Precision
-
-AUTOCAST = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+from harness.optim import learning_rate
+from harness.spec import JobSpec
+from harness.step import Step
 
 
 class Diverged(Exception):
@@ -57,21 +55,14 @@ class State:
 Watch = Callable[[State], None]
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """Mixed precision as the job asks for it; does nothing for float32."""
-    dtype = AUTOCAST[precision]
-    return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
-
-
 class Training:
     """One training in progress. `run` takes it to its end; `state` tells how far it is."""
 
     def __init__(self, model: nn.Module, clips: TrainClips, spec: JobSpec, checkpoints: Checkpoints) -> None:
         """`model` lies on the device it is to be trained on; its random initialisation is the caller's."""
         self.model, self.clips, self.spec, self.checkpoints = model, clips, spec, checkpoints
-        self.device = next(model.parameters()).device
-        self.optimizer = optimizer(spec.recipe, model)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=spec.precision == "fp16")
+        self.step = Step(model, spec)
+        self.device = self.step.device
         self.state = State()
         self.saved_at = time.monotonic()
 
@@ -80,8 +71,8 @@ class Training:
         saved, notes = self.checkpoints.latest()
         if saved is not None:
             self.model.load_state_dict(saved["model"])
-            self.optimizer.load_state_dict(saved["optimizer"])
-            self.scaler.load_state_dict(saved["scaler"])
+            self.step.optimizer.load_state_dict(saved["optimizer"])
+            self.step.scaler.load_state_dict(saved["scaler"])
             self.state = State(**saved["state"])
             torch.set_rng_state(saved["random"])
             if self.device.type == "cuda" and "random_cuda" in saved:  # absent where a CPU saved it
@@ -92,8 +83,8 @@ class Training:
         """Write a checkpoint of everything that the next step depends on."""
         saved = {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
+            "scaler": self.step.scaler.state_dict(),
             "state": asdict(self.state),
             "random": torch.get_rng_state(),
         }
@@ -119,7 +110,7 @@ class Training:
             waited = time.perf_counter() - began
             self._note_skipped(batch)
             if len(batch.labels):
-                self._step(batch)
+                self._update(batch)
             state.batch += 1
             state.wait_s += waited
             state.seconds += time.perf_counter() - began
@@ -132,37 +123,19 @@ class Training:
         watch(state)
         self._maybe_stop(control)
 
-    def _step(self, batch: Batch) -> None:
+    def _update(self, batch: Batch) -> None:
         """One update of the weights, gradients accumulated over parts of the batch that fit the device."""
-        state, recipe = self.state, self.spec.recipe
-        rate = learning_rate(recipe, state.epoch + state.batch / self.clips.batches_per_epoch)
-        for group in self.optimizer.param_groups:
+        state = self.state
+        rate = learning_rate(self.spec.recipe, state.epoch + state.batch / self.clips.batches_per_epoch)
+        for group in self.step.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        part = self.spec.resources.micro_batch or len(batch.labels)
-        loss = 0.0
-        for clips, labels in zip(torch.split(batch.clips, part), torch.split(batch.labels, part), strict=True):
-            loss += self._backward(clips.to(self.device), labels.to(self.device), len(batch.labels))
+        loss, correct = self.step.accumulate(batch.clips, batch.labels, self.spec.device_batch)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in epoch {state.epoch + 1}, step {state.batch + 1} (rate {rate:.3g})")
-        if recipe.clip_grad_norm is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_grad_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self.step.update()
         state.loss_sum += loss * len(batch.labels)
+        state.correct += correct
         state.clips += len(batch.labels)
-
-    def _backward(self, clips: Tensor, labels: Tensor, whole: int) -> float:
-        """Add the gradients of a part of a batch of `whole` clips; returns the part's share of the mean loss."""
-        clip, recipe = self.spec.clip, self.spec.recipe
-        with autocast(self.device, self.spec.precision):
-            logits = self.model(to_input(clips, clip.mean, clip.std))
-        summed = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
-        loss = summed / whole
-        torch.autograd.backward(self.scaler.scale(loss))
-        self.state.correct += int((logits.argmax(dim=-1) == labels).sum())
-        return float(loss.detach())
 
     def _note_skipped(self, batch: Batch) -> None:
         self.state.skipped.update(batch.skipped)
@@ -178,7 +151,7 @@ class Training:
         """Turn the epoch's running sums into a row of the history."""
         state = self.state
         clips = max(state.clips, 1)
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.step.optimizer.param_groups[0]["lr"]
         state.history.append(
             {
                 "epoch": state.epoch + 1,

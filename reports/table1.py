@@ -182,7 +182,7 @@ def _published(published: pd.DataFrame, attention: str) -> dict[str, Any]:
 
 
 def _counted(costs: pd.DataFrame, attention: str) -> dict[str, Any]:
-    rows = costs[costs["model.attention"] == attention]
+    rows = costs[(costs["model.attention"] == attention) & (costs["crop"] == costs["size"])]
     for key, value in COUNTED_AT.items():
         rows = rows[rows[key] == value]
     if rows.empty:

@@ -11,7 +11,8 @@ import pandas as pd
 from results.record import Cost, Measured, Record, Test
 from results.store import collector_paused
 
-COST_COLUMNS = ["model.name", "model.size", "model.attention", "frames", "size", "classes", *Cost.model_fields]
+COST_COLUMNS = ["model.name", "model.size", "model.attention", "frames", "size", "crop", "classes"]
+COST_COLUMNS += Cost.model_fields
 """What `costs` always has, also when nothing was counted yet; other keys of a model follow them."""
 
 _RECORD_COLUMNS = ["id", "status", "scale", "classes", "started", "finished", "weights_sha256"]
@@ -51,9 +52,9 @@ def frame(records: Iterable[Record], damaged: Mapping[str, Mapping[str, Any]] = 
 
 
 def costs(root: Path) -> pd.DataFrame:
-    """The counted costs under `<root>/costs`: one row per architecture, clip and class count (`COST_COLUMNS` first).
+    """The counted costs under `<root>/costs`: a row per architecture, clip, crop and class count.
 
-    A damaged file holds no known cost: whoever needs that cost counts it again and replaces the file.
+    `COST_COLUMNS` are always there. A damaged file holds no known cost: whoever needs it counts again and replaces it.
     """
     found = [_cost_row(path) for path in sorted((root / "costs").glob("*.json"))]
     rows = [row for row in found if row]
@@ -99,6 +100,7 @@ def _cost_row(path: Path) -> dict[str, Any] | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         row = {name: stored[name] for name in ("frames", "size", "classes")}
+        row["crop"] = stored.get("crop", stored["size"])
         row |= {f"model.{key}": value for key, value in stored["model"].items()}
         return row | Cost.model_validate(stored["cost"]).model_dump()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

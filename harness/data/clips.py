@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from harness.data.datasets import Dataset, Video, subset
 from harness.data.decode import DecodeError, open_video
 from harness.data.sampling import (
     Indices,
@@ -28,6 +27,7 @@ from harness.data.sampling import (
     segment_indices,
     short_side_size,
 )
+from harness.data.videos import Dataset, Video, subset
 from harness.spec import Clip, Protocol, Recipe
 
 ORDER, CLIP = 0, 1

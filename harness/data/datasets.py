@@ -4,7 +4,6 @@ Reading checks everything that can be checked without opening a video and report
 A file that is absent or damaged is found when it is decoded, where it is counted and named.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,21 +14,9 @@ from typing import Any, Literal
 
 from harness import document
 from harness.data import embedded
+from harness.data.videos import Dataset, DatasetError, Video
 
 MISTAKES_SHOWN = 20
-
-
-class DatasetError(ValueError):
-    """A data set that is not configured, or whose annotations are wrong; one line for each mistake."""
-
-
-@dataclass(frozen=True)
-class Video:
-    """One annotated video. The id is its name in the annotations, unique in the data set."""
-
-    id: str
-    path: Path
-    label: int
 
 
 @dataclass(frozen=True)
@@ -38,18 +25,6 @@ class _Annotated:
 
     video: Video
     place: str
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Both splits of a data set, and how its protocol samples and flips: no flip where left and right matter."""
-
-    name: str
-    classes: tuple[str, ...]
-    sampling: Literal["dense", "segment"]
-    flip: bool
-    train: tuple[Video, ...]
-    val: tuple[Video, ...]
 
 
 @dataclass(frozen=True)
@@ -113,21 +88,6 @@ def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -
     if len(dataset.classes) != expected:
         raise DatasetError(f"{entry.root}: {name} has {expected} classes, the annotations name {len(dataset.classes)}")
     return dataset
-
-
-def subset(videos: Sequence[Video], fraction: float) -> tuple[Video, ...]:
-    """A share of each class, at least one video of it, in the given order.
-
-    Chosen by a hash of the ids, so a larger fraction contains every smaller one, on any machine and for any seed.
-    """
-    by_class: dict[int, list[Video]] = {}
-    for video in videos:
-        by_class.setdefault(video.label, []).append(video)
-    kept: set[str] = set()
-    for members in by_class.values():
-        members.sort(key=lambda video: hashlib.sha256(video.id.encode()).digest())
-        kept.update(video.id for video in members[: max(1, round(fraction * len(members)))])
-    return tuple(video for video in videos if video.id in kept)
 
 
 # Kinetics

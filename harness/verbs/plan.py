@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
-from harness import memory, standing
+from harness import memory, preflight, standing
 from harness.combination import Job
 from harness.data.datasets import class_count
 from harness.errors import HarnessError
@@ -30,6 +31,7 @@ from harness.verbs.shell import (
     table,
 )
 from models import registry
+from models.registry import ModelError
 from results.store import Store
 
 
@@ -56,30 +58,42 @@ def plan(
     to_run = sum(row["state"] in standing.MISSING for row in rows)
     out.print(f"{len(rows)} jobs at {scale} scale: {to_run} to run, {len(rows) - to_run} with a record or running")
     for job, row in zip(suite.jobs, rows, strict=True):
+        if row["problem"]:
+            out.print(Text(f"! {job.label}: {row['problem']}"), soft_wrap=True)
         if row["fit"] not in (None, "fits"):
             out.print(_overflow(job, row), soft_wrap=True)
+    for problem in preflight.missing_inputs(suite.jobs, datasets):
+        out.print(Text(f"! {problem}"), soft_wrap=True)
 
 
 def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[str, list[str]]) -> dict[str, Any]:
     """One job: what it is, what it costs, and whether it fits its device."""
-    job, spec = each.job, each.job.spec
-    counted = job_cost(job, store, datasets)
-    per_video = per_video_multiply_adds(job, store, datasets)
-    predicted = _predicted(job, store, datasets)
-    limit = spec.resources.device_memory_gb
+    spec = each.job.spec
     return {
         **{key: value for key, value in each.plain().items() if key not in ("tests", "progress")},
         "shared_with": shared.get(each.job.id, []),
-        "parameters": counted.parameters,
-        "multiply_adds": counted.multiply_adds,
         "views": max(test.clips * test.crops for test in spec.tests),
-        "tflops": per_video / 1e12,
-        "predicted_memory_bytes": predicted.peak_bytes,
-        "fit": None if limit is None else memory.verdict(predicted, limit),
         "peak_memory_bytes": each.record.measured.peak_memory_bytes if each.record else None,
         "devices": spec.resources.devices,
         "device_batch": spec.device_batch,
+        **_costs(each.job, store, datasets),
     }
+
+
+def _costs(job: Job, store: Store, datasets: Path) -> dict[str, Any]:
+    """What the job is counted and predicted to cost; each unknown (None) where the model lets nobody tell, with why."""
+    costs: dict[str, Any] = dict.fromkeys(("parameters", "multiply_adds", "tflops", "predicted_memory_bytes", "fit"))
+    limit = job.spec.resources.device_memory_gb
+    try:
+        counted = job_cost(job, store, datasets)
+        costs |= {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
+        costs["tflops"] = per_video_multiply_adds(job, store, datasets) / 1e12
+        predicted = _predicted(job, store, datasets)
+        costs["predicted_memory_bytes"] = predicted.peak_bytes
+        costs["fit"] = None if limit is None else memory.verdict(predicted, limit)
+    except ModelError as error:
+        return {**costs, "problem": str(error)}
+    return {**costs, "problem": None}
 
 
 def per_video_multiply_adds(job: Job, store: Store, datasets: Path) -> int:
@@ -106,15 +120,20 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         "Shared with", "Id",
     )  # fmt: skip
     for row in rows:
-        hours = "" if row["device_hours"] is None else f"{row['device_hours']:.2f}"
-        peak = "" if row["peak_memory_bytes"] is None else f"{row['peak_memory_bytes'] / 2**30:.2f}"
-        predicted = f"{row['predicted_memory_bytes'] / 2**30:.2f}{'' if row['fit'] in (None, 'fits') else ' !'}"
+        overflow = "" if row["fit"] in (None, "fits") else " !"
         shown.add_row(
-            row["label"], state_text(row["state"]), f"{row['parameters'] / 1e6:.4g}",
-            f"{row['multiply_adds'] / 1e9:.4g}", f"{row['tflops']:.3g}", str(row["views"]), predicted, peak, hours,
+            row["label"], state_text(row["state"]), _number(row["parameters"], 1e6, ".4g"),
+            _number(row["multiply_adds"], 1e9, ".4g"), _number(row["tflops"], 1, ".3g"), str(row["views"]),
+            _number(row["predicted_memory_bytes"], 2**30, ".2f") + overflow,
+            _number(row["peak_memory_bytes"], 2**30, ".2f"), _number(row["device_hours"], 1, ".2f"),
             ", ".join(row["shared_with"]), row["id"],
         )  # fmt: skip
     return shown
+
+
+def _number(value: float | None, unit: float, form: str) -> str:
+    """In units of `unit`; nothing where it is not known."""
+    return "" if value is None else format(value / unit, form)
 
 
 def _overflow(job: Job, row: Mapping[str, Any]) -> str:

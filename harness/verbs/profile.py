@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from harness import cost, memory, single
+from harness.errors import HarnessError, Mistake, SuiteError
 from harness.spec import JobSpec
 from harness.verbs.shell import JsonOption, ModelsOption, SetOption, out, table
 from models import registry
@@ -21,24 +22,35 @@ def profile(
     measure: Annotated[bool, typer.Option("--measure", help="Also time it on this machine's device.")] = False,
     compiled: Annotated[bool, typer.Option("--compiled", help="Measure it compiled by torch.compile.")] = False,
     by: Annotated[Literal["model", "module"], typer.Option(help="module: also a row for each part of it.")] = "model",
-    depth: Annotated[int, typer.Option(min=1, help="How deep parts are told apart, with --by module.")] = 1,
+    depth: Annotated[int | None, typer.Option(min=1, help="How deep --by module tells parts apart; 1.")] = None,
     models: ModelsOption = [],  # noqa: B006
     as_json: JsonOption = False,
 ) -> None:
     """Count one model's parameters and multiply-adds, predict its memory, and measure it if asked."""
+    _check_options(measure=measure, compiled=compiled, by=by, depth=depth)
     registry.use(models)
     job = single.job(model, sets)
+    if len(job.tests) > 1:
+        raise SuiteError([Mistake("profile", 0, "test", f"name one protocol to count, not {len(job.tests)}")])
     facts = _counted(job, classes) | {"memory": _predicted(job, classes)}
     if by == "module":
         facts["modules"] = [
-            asdict(each) for each in cost.breakdown(job.model, job.clip.frames, job.clip.size, classes, depth)
+            asdict(each) for each in cost.breakdown(job.model, job.clip.frames, job.clip.size, classes, depth or 1)
         ]
     if measure:
-        _measure(facts, job, classes, compiled, depth if by == "module" else None)
+        _measure(facts, job, classes, compiled, (depth or 1) if by == "module" else None)
     if as_json:
         print(json.dumps(facts, indent=1))
     else:
         _show(facts, job)
+
+
+def _check_options(*, measure: bool, compiled: bool, by: str, depth: int | None) -> None:
+    """Raise HarnessError for an option that would change nothing."""
+    if compiled and not measure:
+        raise HarnessError("--compiled says how to measure: add --measure, or leave it out")
+    if depth is not None and by != "module":
+        raise HarnessError("--depth says how deep --by module goes: add --by module, or leave it out")
 
 
 def _counted(job: JobSpec, classes: int) -> dict[str, Any]:
@@ -47,7 +59,7 @@ def _counted(job: JobSpec, classes: int) -> dict[str, Any]:
     (test,) = job.tests
     per_view = counted.multiply_adds
     if test.size != clip.size:
-        per_view = cost.count(job.model, clip.frames, test.size or clip.size, classes).multiply_adds
+        per_view = cost.count(job.model, clip.frames, clip.size, classes, crop=test.size).multiply_adds
     views = test.clips * test.crops
     return {
         "model": job.model.model_dump(mode="json"),

@@ -1,5 +1,6 @@
 """`report`: the reports of suites, rendered again from their records."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -26,6 +27,7 @@ from harness.verbs.shell import (
     standings_table,
 )
 from models import registry
+from models.registry import ModelError
 from results.store import Store
 
 
@@ -60,7 +62,8 @@ def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
         out.print(standings_table([suite], store))
         return problems
     for job in load(suite.path, "paper", datasets_file=datasets).jobs:
-        job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale
+        with suppress(ModelError):  # one that cannot be counted has no figures in the table
+            job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale
     damaged = {each.job.id: each.job.spec.content() for each in standings if each.state == "damaged"}
     records = collect.frame([each.record for each in standings if each.record], damaged)
     costs, published = collect.costs(store.root), literature.published("table1")

@@ -56,11 +56,14 @@ def say_error(text: str) -> None:
     Console(stderr=True).print(Text(text), soft_wrap=True)
 
 
-def job_cost(job: Job, store: Store, datasets: Path, size: int | None = None) -> Cost:
-    """The cost of one view of the training crop, or of another; counted when it is not known yet, which needs torch."""
+def job_cost(job: Job, store: Store, datasets: Path, crop: int | None = None) -> Cost:
+    """The cost of one view of the training crop, or of another; counted when it is not known yet, which needs torch.
+
+    Raises ModelError for a model that cannot be counted.
+    """
     clip = job.spec.clip
     classes = class_count(job.spec.data.name, datasets)
-    return cost.stored_cost(store.root, job.spec.model, clip.frames, size or clip.size, classes)
+    return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes, crop=crop)
 
 
 def all_suites() -> list[Path]:

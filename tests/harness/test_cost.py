@@ -1,13 +1,15 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from harness.cost import COUNTER_VERSION, ModuleCost, breakdown, cost_key, count, known_cost, stored_cost
-from models.catalog import SIZES, TimeSformerOptions
+from models.catalog import SIZES, TimeSformerOptions, X3DOptions
 from models.registry import ModelError, build, options_type
 from results.record import Cost
 
@@ -152,13 +154,13 @@ class Odd(torch.nn.Module):
         self.box = torch.nn.ModuleDict({"inner": torch.nn.Linear(4, 2, bias=False)})
 
     def forward(self, clip):
-        x = clip.flatten()[:4]
+        x = clip.flatten()[:4].unsqueeze(0)
         return self.box["inner"](self.twice(self.twice(x))) @ torch.ones(2, 3)
 
 
 def test_calls_from_anywhere_are_counted_where_they_run(monkeypatch):
     monkeypatch.setattr("harness.cost.build", lambda *_: Odd())
-    costs = {cost.name: cost for cost in breakdown(options(), 8, 32, 4, 2)}
+    costs = {cost.name: cost for cost in breakdown(options(), 8, 32, 3, 2)}
     assert {name: cost.multiply_adds for name, cost in costs.items()} == {
         "": 32 + 8 + 6, "twice": 32, "box": 8, "box.inner": 8
     }  # fmt: skip
@@ -197,6 +199,7 @@ def test_a_cost_is_counted_once(tmp_path, monkeypatch):
         "model": {"name": "timesformer", "size": "demo", "attention": "divided"},
         "frames": 8,
         "size": 32,
+        "crop": 32,
         "classes": 4,
         "counter": COUNTER_VERSION,
         "cost": cost.model_dump(),
@@ -238,3 +241,21 @@ def test_a_known_cost_needs_no_torch(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path)]
     root = Path(__file__).parents[2]
     assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=root).stdout == "2 False\n"
+
+
+def test_a_test_crop_is_counted_of_the_model_that_was_trained():
+    """X3D's last two layers work on each of the 2 x 2 windows of 5 x 5 that the crop's 6 x 6 positions hold."""
+    chosen = X3DOptions(size="xs")
+    one_window = count(chosen, 4, 182, 400).multiply_adds
+    four_windows = count(chosen, 4, 160, 400, crop=182).multiply_adds
+    assert four_windows - one_window == 3 * (432 * 2048 + 2048 * 400)
+    keys = [cost_key(chosen, 4, 160, 400, crop=crop) for crop in (None, 160, 182)]
+    assert keys[0] == keys[1] != keys[2]
+    assert sum(each.own_multiply_adds for each in breakdown(chosen, 4, 160, 400, 9, crop=182)) == four_windows
+
+
+@pytest.mark.parametrize(("gives", "told"), [(nn.Flatten(), "[1, 24576]"), (nn.ModuleDict(), "NotImplementedError")])
+def test_a_model_that_gives_no_logits_is_refused(monkeypatch, gives, told):
+    monkeypatch.setattr("harness.cost.build", lambda *_: gives)
+    with pytest.raises(ModelError, match=re.escape(told)):
+        count(options(size="demo"), 8, 32, 4)

@@ -95,7 +95,7 @@ from pathlib import Path
 
 point, at = sys.argv[2], int(sys.argv[3])
 training = train.Training
-points = {"save": (checkpoint, "_save"), "step": (training, "_step"), "close": (training, "_close_epoch")}
+points = {"save": (checkpoint, "_save"), "step": (training, "_update"), "close": (training, "_close_epoch")}
 owner, name = points[point]
 original, calls = getattr(owner, name), 0
 
@@ -171,7 +171,7 @@ def test_a_stop_in_the_second_test_repeats_neither_the_training_nor_the_first(or
         job.run(order, control)
     done = sum(scored)
     assert 300 < done < 310
-    monkeypatch.setattr(train.Training, "_step", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(train.Training, "_update", lambda *_: pytest.fail("trained again"))
     record = job.run(order, Control())
     assert sum(scored) == 300 + 300
     assert (record.status, record.tests[0]) == ("done", whole.tests[0])
@@ -250,7 +250,7 @@ def test_every_failure_is_a_record(order, monkeypatch, error, status):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(train.Training, "_step", fail)
+    monkeypatch.setattr(train.Training, "_update", fail)
     record = job.run(order, Control())
     assert (record.status, record.error.type) == (status, type(error).__name__)
     assert Store(order.root).read(record.id) == record

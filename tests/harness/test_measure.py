@@ -1,18 +1,12 @@
 import subprocess
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from harness import measure
-from harness.data.clips import Batch
-from harness.optim import learning_rate
-from harness.train import Training
-from models.registry import build
 from tests.conftest import PROJECT
-from tests.harness.conftest import with_recipe
 
 CPU = torch.device("cpu")
 
@@ -146,28 +140,6 @@ def test_compiled_is_told_and_is_the_same_model(spec, monkeypatch):
     assert all(options == {"dynamic": False} for options in compiled)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("clip_grad_norm", [None, 0.01])
-def test_the_measured_step_is_the_step_of_training(spec, optimizer, clip_grad_norm):
-    spec = with_recipe(spec, optimizer=optimizer, clip_grad_norm=clip_grad_norm)
-    clips = torch.randint(256, (4, 4, 16, 16, 3), dtype=torch.uint8)
-    labels = torch.tensor([0, 1, 2, 3])
-    models = []
-    for _ in range(2):
-        torch.manual_seed(0)  # for the weights, and for drop path
-        models.append(build(spec.model, spec.clip.frames, spec.clip.size, 4).train())
-    step = measure.TrainingStep(models[0], spec)
-    for group in step.optimizer.param_groups:
-        group["lr"] = learning_rate(spec.recipe, 0)
-    training = Training(models[1], SimpleNamespace(batches_per_epoch=3), spec, None)
-    for run in (lambda: step(clips, labels), lambda: training._step(Batch(clips, labels, []))):
-        torch.manual_seed(1)
-        run()
-        run()
-    measured, trained = (model.state_dict() for model in models)
-    assert all(torch.equal(measured[name], trained[name]) for name in trained)
-
-
 def test_time_by_module_nests(spec):
     times = measure.times_by_module(spec, classes=4, depth=2)
     seconds = {each.name: each.seconds for each in times}
@@ -181,21 +153,3 @@ def test_time_by_module_nests(spec):
 @pytest.mark.parametrize("training", [True, False])
 def test_peak_bytes_is_of_the_model(spec, training):
     assert measure.peak_bytes(spec, 4, 2, training=training, warm_up=spec) >= 0
-
-
-def test_the_environment_names_machine_libraries_and_code():
-    facts = measure.environment(CPU)
-    assert facts["torch"] == torch.__version__
-    assert facts["device"]
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert facts["git_commit"] == (head.stdout.strip() or None)
-
-
-@pytest.mark.parametrize("failure", [FileNotFoundError(), subprocess.CalledProcessError(128, "git")])
-def test_outside_git_there_is_no_commit(monkeypatch, failure):
-    def fail(*_, **__):
-        raise failure
-
-    monkeypatch.setattr(subprocess, "run", fail)
-    facts = measure.environment(CPU)
-    assert (facts["git_commit"], facts["git_dirty"]) == (None, None)

@@ -7,7 +7,7 @@ from torch import nn
 from harness.checkpoint import Checkpoints
 from harness.control import Control
 from harness.data.clips import Batch
-from harness.train import Diverged, State, TooManyUndecodable, Training, autocast
+from harness.train import Diverged, State, TooManyUndecodable, Training
 from tests.harness.conftest import with_recipe
 
 
@@ -44,19 +44,6 @@ def training(spec, tmp_path):
     return Training(Mean(), Clips(), with_recipe(spec, **recipe), Checkpoints(tmp_path))
 
 
-def test_a_step_is_plain_gradient_descent(training):
-    clips = training.clips.clips[:4]
-    by_hand = Mean()
-    by_hand.load_state_dict(training.model.state_dict())
-    clip = training.spec.clip
-    inputs = (clips.permute(0, 4, 1, 2, 3).float() / 255 - clip.mean) / clip.std
-    nn.functional.cross_entropy(by_hand(inputs), torch.tensor([0, 1, 0, 1])).backward()
-    training._step(next(training.clips.stream(0, 0, 0)))
-    rate = training.optimizer.param_groups[0]["lr"]
-    for mine, its in zip(training.model.parameters(), by_hand.parameters(), strict=True):
-        torch.testing.assert_close(mine, its - rate * its.grad)
-
-
 def test_an_epoch_is_closed_with_its_means(training):
     training.run(Control(), lambda state: None)
     assert [row["clips"] for row in training.state.history] == [8, 8]
@@ -86,7 +73,7 @@ def test_a_loss_that_is_no_number_names_epoch_and_step(training):
 
 
 def test_a_restored_training_stands_where_it_was_saved(training, tmp_path):
-    training._step(next(training.clips.stream(0, 0, 0)))
+    training._update(next(training.clips.stream(0, 0, 0)))
     training.state = State(epoch=1, batch=1, loss_sum=3.5, skipped={"v1": "why"})
     torch.manual_seed(5)
     training.save()
@@ -96,9 +83,3 @@ def test_a_restored_training_stands_where_it_was_saved(training, tmp_path):
     assert again.state == training.state
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(again.model.head.weight, training.model.head.weight)
-
-
-@pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("bf16", torch.bfloat16)])
-def test_precision_is_that_of_the_matrix_products(precision, dtype):
-    with autocast(torch.device("cpu"), precision):
-        assert nn.functional.linear(torch.ones(2, 2), torch.ones(2, 2)).dtype == dtype

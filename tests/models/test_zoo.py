@@ -33,7 +33,7 @@ def test_every_form_takes_its_own_clips(name):
 def test_published_counts_of_one_view_of_the_test_crop(name, gigamacs):
     named = form(name)
     options = registry.options_type(named.model["name"]).model_validate(dict(named.model))
-    counted = cost.count(options, named.clip["frames"], named.test.get("size", named.clip["size"]), 400)
+    counted = cost.count(options, named.clip["frames"], named.clip["size"], 400, crop=named.test.get("size"))
     assert counted.multiply_adds / 1e9 == pytest.approx(gigamacs, rel=0.005)
 
 
@@ -58,5 +58,13 @@ def test_the_test_crop_is_the_forms_only_with_its_training_crop():
 
 
 def test_unknown_names_are_answered_with_the_closest_first():
-    with pytest.raises(UnknownModel, match="no model 'slowfats'; known: slowfast, "):
+    with pytest.raises(UnknownModel) as caught:
         form("slowfats")
+    # On one line, as every mistake of a suite is.
+    assert str(caught.value).split("; ")[:3] == [
+        "there is no model 'slowfats'",
+        "closest: slowfast, slowfast_r50_8x8, slowfast_r50_4x16",
+        "known: i3d and its 4 forms, slowfast and its 8 forms, timesformer and its 2 forms, vit, x3d and its 6 forms, "
+        "xvit and its 2 forms (docs/models.md)",
+    ]
+    assert "--models FILE" in str(caught.value)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data import datasets
-from harness.data.datasets import DatasetError, Video, open_dataset, read_kinetics, read_something_something, subset
+from harness.data.datasets import open_dataset, read_kinetics, read_something_something
+from harness.data.videos import DatasetError, Video, subset
 
 
 def kinetics(folder: Path, train: str = "a.mp4 0\nb.mp4 1\n", val: str = "c.mp4 1\n", classes: str = "") -> Path:

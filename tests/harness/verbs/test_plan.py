@@ -2,6 +2,7 @@
 
 import json
 
+from tests.conftest import SMALL_SUITE
 from tests.harness.verbs.conftest import harness
 
 
@@ -39,3 +40,56 @@ def test_the_test_crop_is_what_a_video_costs(small_suite, tmp_path):
     assert same["tflops"] * 1e12 == same["multiply_adds"]
     assert larger["multiply_adds"] == same["multiply_adds"]
     assert larger["tflops"] > 3 * same["tflops"]
+
+
+PICKY = """
+import torch
+from torch import nn
+
+from models.catalog import Options
+from models.registry import register
+
+
+class PickyOptions(Options):
+    name: str = "picky"
+
+
+class Picky(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.head = nn.Linear(3, classes)
+
+    def forward(self, clip):
+        means = clip.mean(dim=(2, 3, 4))
+        return self.head(means if means.sum().item() else means + 1)
+
+
+def build(options, frames, size, classes):
+    return Picky(classes)
+
+
+register("picky", PickyOptions, "picky:build")
+"""
+
+
+def test_a_model_that_nobody_can_count_is_a_row_with_the_reason(small_suite, tmp_path):
+    (tmp_path / "picky.py").write_text(PICKY, encoding="utf-8")
+    suite = tmp_path / "both.yaml"
+    text = SMALL_SUITE.replace("model.attention: [space, divided]", "model: [timesformer, picky]")
+    suite.write_text(
+        text.replace("{name: timesformer, size: demo, init: scratch, drop_path: 0.2}", "timesformer"), encoding="utf-8"
+    )
+    plan = ["plan", suite, "--root", tmp_path / "runs", "--models", tmp_path / "picky.py"]
+    rows = {row["label"]: row for row in json.loads(harness(*plan, "--json").stdout)["jobs"]}
+    assert rows["timesformer"]["multiply_adds"] > 0
+    assert rows["picky"]["multiply_adds"] is None
+    assert "cannot be counted" in rows["picky"]["problem"]
+    shown = harness(*plan)
+    assert shown.returncode == 0
+    assert "! picky: picky: its cost cannot be counted: RuntimeError" in shown.stdout
+
+
+def test_inputs_that_are_missing_are_told(small_suite, tmp_path):
+    shown = harness("plan", small_suite, "--root", tmp_path / "runs", "--set", "model.weights=./nothing.pt")
+    assert shown.returncode == 0
+    assert "! space: model.weights: no such checkpoint: " in shown.stdout

@@ -47,3 +47,18 @@ def test_measured_at_the_demo_size_also_by_module():
     assert measured["throughput_clips_per_s"] >= 1 / measured["latency_s"] * 0.99
     timed = {each["name"]: each["seconds"] for each in facts["modules"]}
     assert timed[""] > timed["res5"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([""], "name a model"),
+        (["timesformer", "--compiled"], "add --measure"),
+        (["timesformer", "--depth", 2], "add --by module"),
+        (["timesformer", "--set", "test=[{clips: 1}, {clips: 2}]"], "test: name one protocol to count, not 2"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(arguments, told):
+    ended = harness("profile", *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert told in ended.stderr

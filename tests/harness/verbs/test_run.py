@@ -61,7 +61,7 @@ def test_weights_that_do_not_fit_are_told_before_anything_runs(finished, tmp_pat
     assert "+ unexpected (1): conv1.weight" in ended.stderr
     assert "- missing (" in ended.stderr
     missing = harness("run", suite, "--root", root, "--set", "model.weights=/nowhere/x.pt")
-    assert (missing.returncode, missing.stderr) == (2, "/nowhere/x.pt: no such checkpoint\n")
+    assert (missing.returncode, missing.stderr) == (2, "space: model.weights: no such checkpoint: /nowhere/x.pt\n")
 
 
 def test_two_runs_on_one_output_folder_are_refused(finished):
