@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import first_line
 from models.catalog import Options
-from models.registry import ModelError, build
+from models.registry import ModelError, build, first_line
 from results.record import Cost
 from results.store import write_atomic
 
@@ -94,7 +93,7 @@ def breakdown(
     except ModelError:
         raise
     except Exception as error:  # whatever a user's model does that tensors without values cannot
-        raise Uncountable(f"{options.name}: its cost cannot be counted: {first_line(error)}") from error
+        raise Uncountable(f"{options.name}: its cost cannot be counted: {type(error).__name__}: {first_line(error)}") from error
     if given != [1, classes]:
         raise ModelError(f"{options.name}: it gives {given} for one clip, not logits b k: [1, {classes}]")
     return [_module_cost(name, module, own) for name, module in model.named_modules() if _depth(name) <= depth]

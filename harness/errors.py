@@ -47,9 +47,3 @@ class OutputError(HarnessError):
 
 class Interrupted(HarnessError):
     """Stopped on request, at a point from which the work goes on."""
-
-
-def first_line(error: BaseException) -> str:
-    """An error as one line inside a sentence: its type where its message is not ours, and the message's first line."""
-    text = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -19,10 +19,9 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import first_line
 from harness.spec import Precision
 from models.catalog import Options
-from models.registry import ModelError, build
+from models.registry import ModelError, build, first_line
 from results.store import write_atomic
 
 PREDICTOR_VERSION = 1
@@ -97,7 +96,7 @@ def predict(
     except ModelError:
         raise
     except Exception as error:  # whatever a user's model does that tensors without values cannot
-        raise ModelError(f"{options.name}: its memory cannot be predicted: {first_line(error)}") from error
+        raise ModelError(f"{options.name}: its memory cannot be predicted: {type(error).__name__}: {first_line(error)}") from error
     lasting = held.parameters + held.optimizer + held.input
     return Memory(
         parameters_bytes=held.parameters,

@@ -16,7 +16,7 @@ CHECKPOINT_SUFFIXES = (".bin", ".pt", ".pth", ".pyth", ".safetensors")
 class Options(BaseModel):
     """The settings of one architecture; a subclass adds its own and names itself by the default of `name`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
     COSTLESS: ClassVar[frozenset[str]] = frozenset()
     """Settings, beside `weights` and `new_head`, that change neither the parameters nor the multiply-adds."""
@@ -26,6 +26,8 @@ class Options(BaseModel):
     """Named image weights that training can start from: our name -> model size -> timm's name."""
     BATCH_STATISTICS: ClassVar[bool] = False
     """Whether it normalises over the clips on a device together, so that how many these are changes its numbers."""
+    RESIZE: ClassVar[Literal["nearest", "bicubic"]] = "nearest"
+    """How position embeddings are fitted to other grids, at loading and at run time alike; of transformers."""
     REVISION: ClassVar[int] = 0
     """To be raised when the architecture's code changes its numbers: trainings and costs then no longer match."""
 
@@ -33,7 +35,7 @@ class Options(BaseModel):
     weights: str | None = None
     """Where training starts: image weights by name, the path of a checkpoint, or none: from scratch."""
     new_head: bool = False
-    """Whether the last layer starts anew where the checkpoint's has other classes (image weights' always does)."""
+    """Whether the last layer starts anew where the checkpoint's does not fit (that of named weights always does)."""
 
     def problems(self, frames: int, size: int) -> list[Problem]:
         """Why this model cannot take clips of `frames` frames of `size` x `size` pixels, or start; empty if it can."""
@@ -42,6 +44,13 @@ class Options(BaseModel):
     def clip_problems(self, frames: int, size: int) -> list[Problem]:  # noqa: ARG002 (for subclasses to read)
         """Why this architecture cannot take such clips; for subclasses to say."""
         return []
+
+    def embedding_problem(self, given: int, own: int, windowed: bool) -> str | None:  # noqa: ARG002 (for subclasses)
+        """Why a time embedding of `given` frames cannot be resized to `own`, and what would do; for subclasses to say.
+
+        `windowed`: the checkpoint's embeds the frames of a window, which can be fewer than its clips have.
+        """
+        return None
 
     def weights_problems(self) -> list[Problem]:
         """Weights that do not exist by name."""
@@ -107,32 +116,26 @@ class TimeSformerOptions(Options):
 
     def clip_problems(self, frames: int, size: int) -> list[Problem]:
         """Patches or windows that do not tile such clips."""
-        return self._frame_problems(frames) + self._size_problems(size)
-
-    def _frame_problems(self, frames: int) -> list[Problem]:
-        if self.attention == "sparse_local_global" and (frames < 2 or frames % 2):
-            odd = f"sparse_local_global needs an even number of frames, not {frames}"
-            return [("clip.frames", f"{odd}; nearest: {_nearest(frames, 2)}")]
-        return [] if frames >= 1 else [("clip.frames", f"{frames} is too few; at least 1")]
-
-    def _size_problems(self, size: int) -> list[Problem]:
-        patch = SIZES[self.size].patch
-        even = self.attention == "sparse_local_global"
-        near = _nearest(size, 2 * patch if even else patch)
-        if size < patch or size % patch:
-            return [("clip.size", f"{size} is not a multiple of the {patch}-pixel patch; nearest: {near}")]
-        grid = size // patch
-        if even and grid % 2:
-            odd = f"sparse_local_global needs an even grid of patches, and {size} pixels make {grid} x {grid}"
-            return [("clip.size", f"{odd}; nearest: {near}")]
-        return []
+        patch, even = SIZES[self.size].patch, self.attention == "sparse_local_global"
+        tiling = f"{size} is not a multiple of the {patch}-pixel patch"
+        if not even:
+            return [
+                *least_problems("clip.frames", frames, 1, "a clip"),
+                *multiple_problems("clip.size", size, patch, tiling),
+            ]
+        if size >= patch and size % patch == 0:
+            grid = f"{size // patch} x {size // patch}"
+            tiling = f"{self.attention} needs an even grid of patches, and {size} pixels make {grid}"
+        halves = f"{self.attention} needs an even number of frames, not {frames}"
+        return [
+            *multiple_problems("clip.frames", frames, 2, halves),
+            *multiple_problems("clip.size", size, 2 * patch, tiling),
+        ]
 
 
-def multiple_problems(key: str, value: int, step: int, of: str) -> list[Problem]:
-    """That a clip's frames or pixels are no positive multiple of what `of` needs, and which are near."""
-    if value >= step and value % step == 0:
-        return []
-    return [(key, f"{value} is not a multiple of {of}; nearest: {_nearest(value, step)}")]
+def multiple_problems(key: str, value: int, step: int, fault: str) -> list[Problem]:
+    """That a clip's frames or pixels are no positive multiple of `step`: the fault, and which are near."""
+    return [] if value >= step and value % step == 0 else [(key, f"{fault}; nearest: {_nearest(value, step)}")]
 
 
 def least_problems(key: str, value: int, least: int, why: str) -> list[Problem]:
@@ -245,7 +248,12 @@ class SlowFastOptions(ConvOptions):
         """Frames that the slow pathway cannot be picked from, too few pixels."""
         shape = SLOWFASTS[self.size]
         return [
-            *multiple_problems("clip.frames", frames, shape.alpha, f"the {shape.alpha} fast frames for each slow one"),
+            *multiple_problems(
+                "clip.frames",
+                frames,
+                shape.alpha,
+                f"{frames} is not a multiple of the {shape.alpha} fast frames for each slow one",
+            ),
             *least_problems("clip.size", size, shape.resnet.stride, "its strides"),
         ]
 
@@ -289,6 +297,8 @@ class ViTOptions(Options):
 
     COSTLESS = frozenset({"drop_path", "init", "fused"})
     IMAGE_WEIGHTS = VIT_WEIGHTS
+    RESIZE = "bicubic"  # as timm does
+    REVISION = 1  # it starts by TimeSformer's rule, in its order
 
     name: Literal["vit"] = "vit"
     size: Literal["demo", "tiny", "small", "base", "large"] = "base"
@@ -302,8 +312,12 @@ class ViTOptions(Options):
         patch = SIZES[self.size].patch
         return [
             *least_problems("clip.frames", frames, 1, "a clip"),
-            *multiple_problems("clip.size", size, patch, f"the {patch}-pixel patch"),
+            *multiple_problems("clip.size", size, patch, f"{size} is not a multiple of the {patch}-pixel patch"),
         ]
+
+
+RELEASED_FRAMES = 8
+"""Frames of an embedding or of a mixing window where X-ViT's released code does not pass their number on."""
 
 
 class XViTOptions(Options):
@@ -312,6 +326,8 @@ class XViTOptions(Options):
     COSTLESS = frozenset({"drop_path", "dropout", "init", "fused", "shift_div"})
     CLASSIFIER = "head.classifier."
     IMAGE_WEIGHTS = VIT_WEIGHTS
+    RESIZE = "bicubic"  # as the released code does at run time
+    REVISION = 1  # its temporal head starts as released, the rest by TimeSformer's rule, in its order
 
     name: Literal["xvit"] = "xvit"
     size: Literal["demo", "tiny", "small", "base", "large"] = "base"
@@ -332,12 +348,22 @@ class XViTOptions(Options):
     def clip_problems(self, frames: int, size: int) -> list[Problem]:
         """Patches that do not tile the frames, released windows that do not tile the clip."""
         patch = SIZES[self.size].patch
-        window = 1 if self.windows == "clip" else 8
+        window = 1 if self.windows == "clip" else RELEASED_FRAMES
+        whole = f"{frames} is not a multiple of the {window} frames of {self.windows} windows"
         return [
             *self._shift_problems(),
-            *multiple_problems("clip.frames", frames, window, f"the {window} frames of {self.windows} windows"),
-            *multiple_problems("clip.size", size, patch, f"the {patch}-pixel patch"),
+            *multiple_problems("clip.frames", frames, window, whole),
+            *multiple_problems("clip.size", size, patch, f"{size} is not a multiple of the {patch}-pixel patch"),
         ]
+
+    def embedding_problem(self, given: int, own: int, windowed: bool) -> str | None:
+        """Windows other than the checkpoint's: `clip` embeds every frame of a clip, the released ones 8 of them."""
+        released = "`windows: released_kinetics`, or `windows: released_ssv2` for Something-Something"
+        if self.windows == "clip" and windowed:
+            return f"released weights embed windows of {given} frames, not the clip's {own}: they need {released}"
+        if self.windows != "clip":
+            return f"its clips have {given} frames, each embedded: it needs `windows: clip`, not {self.windows}"
+        return None
 
     def _shift_problems(self) -> list[Problem]:
         width = SIZES[self.size].width

@@ -1,11 +1,12 @@
 """The checkpoints that people have: how each names its parameters, and what these are called here.
 
-A format is recognised by its names alone. Ours are the released code's for TimeSformer and timm's for ViT; SlowFast,
-I3D and X3D are released under two sets of names, PySlowFast's and PyTorchVideo's (docs/models.md lists the sources).
+A format is recognised by the share of names that it knows. Ours are the released code's for TimeSformer and timm's for
+ViT; SlowFast, I3D and X3D are released under two sets of names, PySlowFast's and PyTorchVideo's (docs/models.md lists
+the sources).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import torch
@@ -22,19 +23,22 @@ class Format(NamedTuple):
     title: str
     models: tuple[str, ...]
     """The architectures, by their names here, that can start from it."""
-    marks: tuple[str, ...]
-    """Patterns that all have to occur among the names."""
+    known: str
+    """A pattern of all names that it has; what begins with them is enough."""
     rules: Rules = ()
     unused: str = ""
     """A pattern of names that no model uses."""
     complete: Callable[[State], State] | None = None
-    """What the format leaves out, filled in."""
+    """Fills in what the format lacks, and leaves out what no model here has."""
     image: bool = False
     """Whether it is a network for images."""
+    windowed: bool = False
+    """Whether its embeddings of time are of windows, of which a clip can have several."""
 
-    def fits(self, names: list[str]) -> bool:
-        """Whether a checkpoint with these names is of this format."""
-        return all(any(re.search(mark, name) for name in names) for mark in self.marks)
+    def share(self, names: Iterable[str]) -> float:
+        """Which part of a checkpoint's names this format has."""
+        known = [re.match(self.known, name) is not None for name in names]
+        return sum(known) / max(len(known), 1)
 
     def renamed(self, state: State) -> State:
         """The same parameters under our names, without unused ones, with those that the format leaves out."""
@@ -56,12 +60,19 @@ BN_EPS = 1e-5
 def with_first_shortcut_norm(state: State) -> State:
     """PyTorchVideo's X3D has no norm on the first stage's shortcut: one that changes nothing in evaluation mode."""
     weight = state.get("stages.0.0.shortcut.weight")
-    if weight is None or "stages.0.0.shortcut_bn.weight" in state:
+    if weight is None or weight.ndim == 0 or "stages.0.0.shortcut_bn.weight" in state:
         return state
     ones, zeros = torch.ones(len(weight)), torch.zeros(len(weight))
     norm = {"weight": ones * (1 + BN_EPS) ** 0.5, "bias": zeros, "running_mean": zeros, "running_var": ones}
     norm["num_batches_tracked"] = torch.tensor(0)
     return {**state, **{f"stages.0.0.shortcut_bn.{part}": tensor for part, tensor in norm.items()}}
+
+
+def without_pre_logits(state: State) -> State:
+    """The first official ViTs have a layer between features and head, and the head is made for what it gives."""
+    if not any(name.startswith("pre_logits.") for name in state):
+        return state
+    return {name: tensor for name, tensor in state.items() if not name.startswith(("pre_logits.", "head."))}
 
 
 HUGGING_FACE: Rules = (
@@ -184,30 +195,68 @@ TIMM_RESNET: Rules = (
 )
 """timm's and torchvision's ResNets of bottlenecks, with the stages of one SlowFast pathway."""
 
+EMBEDDINGS = r"(cls_token|pos_embed)$|patch_embed\.proj\."
+VIT_BLOCK = r"(norm[12]|attn\.(qkv|proj)|mlp\.fc[12])\."
+VIT = rf"{EMBEDDINGS}|blocks\.\d+\.{VIT_BLOCK}|norm\.|head\.(weight|bias)$"
+STEP = r"(temporal|local|width)_(norm1|attn\.(qkv|proj)|fc)\."
+CONVOLUTIONS = r"([abc]|shortcut)(_bn)?\."
+BLOCK_OF_I3D = rf"(res\d+\.({CONVOLUTIONS})|nonlocal\d+\.)"
+PYSLOWFAST_RESNET = r"res\d+\.branch(1|1_bn|2\.[abc]|2\.[abc]_bn)\."
+PYTORCHVIDEO_RESNET = r"res_blocks\.\d+\.branch(1_conv|1_norm|2\.conv_[abc]|2\.norm_[abc])\."
+PROJECTION = r"head\.projection\."
+X3D_HEAD = r"head\.(conv_5|conv_5_bn|lin_5|projection)\."
+
 FORMATS = (
-    Format("TimeSformer, Hugging Face port", ("timesformer",), (r"^timesformer\.embeddings\.",), HUGGING_FACE),
-    Format("TimeSformer, released", ("timesformer",), (r"^time_embed$", r"^blocks\.0\.attn\.qkv\.")),
-    Format("X-ViT, released", ("xvit",), (r"^base_model\.", r"^consensus\."), XVIT, unused=r"^new_fc\."),
-    Format("X-ViT, ours", ("xvit",), (r"^temp_embed$", r"^head\.block\.")),
-    Format("SlowFast, PySlowFast", ("slowfast",), (r"^s1\.pathway1_stem\.",), PYSLOWFAST_SLOWFAST),
-    Format("X3D, PySlowFast", ("x3d",), (r"^s1\.pathway0_stem\.conv_xy\.",), PYSLOWFAST_X3D),
-    Format("I3D or another ResNet, PySlowFast", ("i3d",), (r"^s1\.pathway0_stem\.conv\.",), PYSLOWFAST_I3D),
-    Format("SlowFast, PyTorchVideo", ("slowfast",), (r"^blocks\.0\.multipathway_blocks\.1\.",), PYTORCHVIDEO_SLOWFAST),
-    Format("X3D, PyTorchVideo", ("x3d",), (r"^blocks\.0\.conv\.conv_t\.",), PYTORCHVIDEO_X3D,
-           complete=with_first_shortcut_norm),
+    Format("image ViT, timm", ("vit", "timesformer", "xvit"), rf"{VIT}|pre_logits\.",
+           complete=without_pre_logits, image=True),
+    Format("TimeSformer, released", ("timesformer",), rf"time_embed$|blocks\.\d+\.{STEP}|{VIT}"),
+    Format("TimeSformer, Hugging Face port", ("timesformer",),
+           r"timesformer\.(embeddings|encoder\.layer|layernorm)\.|classifier\.(weight|bias)$", HUGGING_FACE),
+    Format("X-ViT, released", ("xvit",),
+           rf"base_model\.(temp_embed$|{VIT})|consensus\.(cls_token$|temporal_encoder\.|mlp_head\.)|new_fc\.",
+           XVIT, unused=r"^new_fc\.", windowed=True),
+    Format("X-ViT, ours", ("xvit",),
+           rf"temp_embed$|head\.(cls_token$|block\.|norm\.|fc\.|classifier\.)|{VIT}"),
+    Format("image ResNet, timm", ("slowfast", "i3d"),
+           r"(conv1|bn1|fc)\.|layer[1-4]\.\d+\.(conv[123]|bn[123]|downsample\.[01])\.", TIMM_RESNET, image=True),
+    Format("I3D or another ResNet, PySlowFast", ("i3d",),
+           rf"s1\.pathway0_stem\.(conv|bn)\.|s\d\.pathway0_({PYSLOWFAST_RESNET}|nonlocal\d+\.)|{PROJECTION}",
+           PYSLOWFAST_I3D),
+    Format("X3D, PySlowFast", ("x3d",),
+           rf"s1\.pathway0_stem\.|s\d\.pathway0_({PYSLOWFAST_RESNET}|res\d+\.branch2\.se\.)|{X3D_HEAD}",
+           PYSLOWFAST_X3D),
+    Format("SlowFast, PySlowFast", ("slowfast",),
+           rf"s1\.pathway[01]_stem\.(conv|bn)\.|s\d\.pathway[01]_({PYSLOWFAST_RESNET}|nonlocal\d+\.)"
+           rf"|s\d_fuse\.(conv_f2s|bn)\.|{PROJECTION}", PYSLOWFAST_SLOWFAST),
     Format("I3D or another ResNet, PyTorchVideo", ("i3d",),
-           (r"^blocks\.0\.conv\.weight", r"^blocks\.1\.res_blocks\.0\.branch2\.conv_a\."), PYTORCHVIDEO_I3D),
-    Format("SlowFast, ours", ("slowfast",), (r"^slow\.stem\.", r"^fuse\.0\.")),
-    Format("I3D, ours", ("i3d",), (r"^stem\.conv\.", r"^res2\.res0\.a\.")),
-    Format("X3D, ours", ("x3d",), (r"^stem\.conv_xy\.", r"^stages\.0\.0\.a\.")),
-    Format("image ResNet, timm", ("slowfast", "i3d"), (r"^conv1\.", r"^layer1\.0\.conv3\."), TIMM_RESNET, image=True),
-    Format("image ViT, timm", ("vit", "timesformer", "xvit"),
-           (r"^cls_token$", r"^pos_embed$", r"^blocks\.0\.attn\.qkv\."), image=True),
+           rf"blocks\.0\.(conv|norm)\.(weight|bias|running|num)|blocks\.\d\.({PYTORCHVIDEO_RESNET}|proj\.)",
+           PYTORCHVIDEO_I3D),
+    Format("X3D, PyTorchVideo", ("x3d",),
+           rf"blocks\.0\.(conv\.conv_(t|xy)|norm)\.|blocks\.\d\.({PYTORCHVIDEO_RESNET}|proj\.|pool\.)"
+           r"|blocks\.\d\.res_blocks\.\d+\.branch2\.norm_b\.[01]\.",
+           PYTORCHVIDEO_X3D, complete=with_first_shortcut_norm),
+    Format("SlowFast, PyTorchVideo", ("slowfast",),
+           rf"blocks\.0\.multipathway_blocks\.[01]\.(conv|norm)\.|blocks\.\d\.multipathway_fusion\."
+           rf"|blocks\.\d\.multipathway_blocks\.[01]\.{PYTORCHVIDEO_RESNET}|blocks\.\d\.proj\.",
+           PYTORCHVIDEO_SLOWFAST),
+    Format("I3D, ours", ("i3d",), rf"stem\.(conv|bn)\.|res\d\.{BLOCK_OF_I3D}|{PROJECTION}"),
+    Format("X3D, ours", ("x3d",), rf"stem\.(conv|conv_xy|bn)\.|stages\.\d\.\d+\.({CONVOLUTIONS}|se\.)|{X3D_HEAD}"),
+    Format("SlowFast, ours", ("slowfast",),
+           rf"(slow|fast)\.(stem\.(conv|bn)\.|stages\.\d\.{BLOCK_OF_I3D})|fuse\.\d\.(conv|bn)\.|{PROJECTION}"),
 )  # fmt: skip
-"""In the order in which they are tried."""
+"""Of two that know as many names the first is meant: the one that knows fewer others."""
+
+
+HALF = 0.5
+
+
+def nearest(names: Collection[str]) -> tuple[Format, float]:
+    """The format that has most of these names, and which part of them."""
+    found = max(FORMATS, key=lambda each: each.share(names))
+    return found, found.share(names)
 
 
 def recognise(state: State) -> Format | None:
-    """The format of these names; none where they are not known, as those of a user's own model."""
-    names = list(state)
-    return next((each for each in FORMATS if each.fits(names)), None)
+    """The format that has most of these names; none where it has not even half, as with a user's own model."""
+    found, share = nearest(state)
+    return found if share > HALF else None

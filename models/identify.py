@@ -13,8 +13,10 @@ import torch
 from models import registry
 from models.catalog import SIZES, Options
 from models.formats import State
-from models.inflate import inflated
-from models.weights import Checkpoint, misfits, without_other_classes
+from models.weights import Checkpoint, Misfits, fitted, misfits, with_new_head
+
+POSITIONS = 3
+"""Axes of an embedding of positions, `1 s d`."""
 
 FRAMES, SIZE, CLASSES = 32, 224, 400
 """Of a clip, and of the last layer, where the parameters depend on none: all architectures take these."""
@@ -29,9 +31,8 @@ class Fit(NamedTuple):
     size: int | None
     """Pixels of a clip's sides, where the checkpoint tells."""
     classes: int | None
-    """Of its last layer; none of image weights, whose last layer starts anew."""
-    misfits: list[str]
-    """What is missing, unexpected or of another shape; empty if it fits."""
+    """Of its last layer; none where it has none that the model could take, which then starts anew."""
+    misfits: Misfits
 
     def settings(self) -> dict[str, Any]:
         """What of the options is not the default, and the name."""
@@ -40,17 +41,17 @@ class Fit(NamedTuple):
 
 def fits(checkpoint: Checkpoint) -> list[Fit]:
     """The variants that a checkpoint fits, or else the one that comes nearest; none where no variant shares a name."""
-    state = {name: tensor.to("meta") for name, tensor in checkpoint.state.items()}
+    meta = checkpoint._replace(state=_meta(checkpoint.state), written=_meta(checkpoint.written))
     names = checkpoint.format.models if checkpoint.format else registry.names()
-    image = checkpoint.format is not None and checkpoint.format.image
-    tried = [
-        _tried(state, options, image)
-        for name in names
-        for options in variants(registry.options_type(name))
-        if not options.clip_problems(_frames(state) or FRAMES, _size(state, options) or SIZE)
-    ]
-    exact = [each for each in tried if not each.misfits]
-    return exact or sorted((each for each in tried if _shares(state, each)), key=lambda each: _count(each))[:1]
+    kinds = [registry.options_type(name) for name in names]
+    tried = [found for kind in kinds for options in variants(kind) if (found := _tried(meta, options))]
+    exact = [each for each in tried if not each.misfits.count]
+    some = [each for each in tried if len(each.misfits.unexpected) < len(checkpoint.state)]
+    return exact or sorted(some, key=lambda each: each.misfits.count)[:1]
+
+
+def _meta(state: State) -> State:
+    return {name: tensor.to("meta") for name, tensor in state.items()}
 
 
 def variants(kind: type[Options]) -> Iterator[Options]:
@@ -66,39 +67,46 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
     return (False, True) if annotation is bool else get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
-def _tried(state: State, options: Options, image: bool) -> Fit:
-    frames, size, classes = _frames(state), _size(state, options), _classes(state, options)
+def _tried(checkpoint: Checkpoint, options: Options) -> Fit | None:
+    """One variant beside a checkpoint; none where it takes neither the checkpoint's clips nor those of most models."""
+    frames, size = _frames(checkpoint), _size(checkpoint.state, options)
+    if options.clip_problems(frames or FRAMES, size or SIZE):
+        frames, size = None, None
+        if options.clip_problems(FRAMES, SIZE):
+            return None
+    classes = _classes(checkpoint.state, options)
     with torch.device("meta"):
-        model = registry.build(options, frames or FRAMES, size or SIZE, classes or CLASSES)
-    own = model.state_dict()
-    if image:
-        state = without_other_classes(inflated(state, own, options), own, options.CLASSIFIER)
-    return Fit(options, frames, size, None if image else classes, misfits(state, own))
+        own = registry.build(options, frames or FRAMES, size or SIZE, classes or CLASSES).state_dict()
+    state = fitted(checkpoint, own, options)
+    found = misfits(state, own)
+    anew = misfits(with_new_head(state, own, options.CLASSIFIER), own)
+    if found.count and not anew.count:
+        options, classes, found = options.model_copy(update={"new_head": True}), None, anew
+    return Fit(options, frames, size, classes, found)
 
 
-def _frames(state: State) -> int | None:
-    embedding = next((state[name] for name in ("time_embed", "temp_embed") if name in state), None)
-    return None if embedding is None else int(embedding.shape[1])
+def _frames(checkpoint: Checkpoint) -> int | None:
+    """Of a clip, from embeddings of time; windows tell none, as a clip can have several."""
+    state = checkpoint.state
+    if checkpoint.windowed:
+        return None
+    found = [state[name].shape for name, rank in (("time_embed", 3), ("temp_embed", 4)) if _rank(state, name) == rank]
+    return found[0][1] if found else None
+
+
+def _rank(state: State, name: str) -> int | None:
+    return state[name].ndim if name in state else None
 
 
 def _size(state: State, options: Options) -> int | None:
     """Pixels, from the square grid of patches."""
     name = getattr(options, "size", None)
-    if "pos_embed" not in state or name not in SIZES:
+    if _rank(state, "pos_embed") != POSITIONS or name not in SIZES:
         return None
-    side: int = math.isqrt(state["pos_embed"].shape[1] - 1)
-    return side * SIZES[name].patch
+    side: int = math.isqrt(max(state["pos_embed"].shape[1] - 1, 0))
+    return side * SIZES[name].patch or None
 
 
 def _classes(state: State, options: Options) -> int | None:
     found = [tensor for name, tensor in state.items() if name.startswith(options.CLASSIFIER) and tensor.ndim == 2]
     return int(found[0].shape[0]) if found else None
-
-
-def _shares(state: State, fit: Fit) -> bool:
-    return _count(fit) < len(state)
-
-
-def _count(fit: Fit) -> int:
-    """How many names do not fit: the numbers in brackets."""
-    return sum(int(line.partition("(")[2].partition(")")[0]) for line in fit.misfits)

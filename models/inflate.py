@@ -4,7 +4,8 @@
   by their number, so that a still clip gives the image's features. SlowFast's slow pathway starts so; the channels
   that the fast one joins to it start at zero, the fast one from scratch.
 - Vision transformers: attention steps beyond the image's own start as copies of it, with their zero layers and time
-  embeddings as the model made them. X-ViT's temporal head starts from scratch.
+  embeddings as the model made them. X-ViT's temporal head starts from scratch, but for its last layer: whether that
+  starts anew is asked of the options, as for every model.
 """
 
 import re
@@ -27,17 +28,14 @@ def inflated(state: State, own: State, options: Options) -> State:
         return {**new, **_spread(slow, own)}
     if options.name == "i3d":
         named = {re.sub(r"^stages\.(\d)", lambda m: f"res{int(m[1]) + 2}", name): x for name, x in state.items()}
-        return {**_non_local(own), **_spread(named, own)}
-    return _transformer(state, own)
-
-
-def _non_local(own: State) -> State:
-    return {name: tensor for name, tensor in own.items() if ".nonlocal" in name}
+        return _spread(named, own)
+    return _transformer(state, own, options.CLASSIFIER)
 
 
 def _spread(state: State, own: State) -> State:
-    """Kernels over frames; a shape that does not match even so is left for the loader to tell."""
-    return {**_non_local(own), **{name: _kernel(tensor, own.get(name)) for name, tensor in state.items()}}
+    """Kernels over frames, non-local blocks as they are; what does not match even so is left for the loader to tell."""
+    new = {name: tensor for name, tensor in own.items() if ".nonlocal" in name}
+    return {**new, **{name: _kernel(tensor, own.get(name)) for name, tensor in state.items()}}
 
 
 def _kernel(given: Tensor, own: Tensor | None) -> Tensor:
@@ -52,7 +50,7 @@ def _kernel(given: Tensor, own: Tensor | None) -> Tensor:
     return torch.cat([kernel, kernel.new_zeros(len(kernel), missing, *kernel.shape[2:])], dim=1)
 
 
-def _transformer(state: State, own: State) -> State:
+def _transformer(state: State, own: State, classifier: str) -> State:
     """Copies of `norm1` and `attn` for every step whose names have a prefix, in each block."""
     steps = sorted({match[1] for name in own if (match := re.match(r"blocks\.0\.(\w+_)attn\.qkv\.", name))})
     copies = {
@@ -62,7 +60,7 @@ def _transformer(state: State, own: State) -> State:
         for step in steps
     }
     fresh = {name: x for name, x in own.items() if name in FRESH or any(f".{step}fc." in name for step in steps)}
-    image_head = ("head.weight", "head.bias")
-    head = {name: x for name, x in own.items() if name.startswith("head.") and name not in image_head}  # X-ViT's
-    given = {name: x for name, x in state.items() if not (head and name.startswith("head."))}
+    temporal = classifier != "head."  # X-ViT's head, of which no image model has any part
+    head = {name: x for name, x in own.items() if name.startswith("head.") and not name.startswith(classifier)}
+    given = {name: x for name, x in state.items() if not (temporal and name.startswith("head."))}
     return {**fresh, **given, **head, **copies}

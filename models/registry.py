@@ -7,7 +7,7 @@ group `video_harness.models`, and those of files named on the command line. Eith
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib import import_module
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from models.catalog import (
     I3DOptions,
     Options,
+    Problem,
     SlowFastOptions,
     TimeSformerOptions,
     ViTOptions,
@@ -37,6 +38,11 @@ class UnknownModel(ModelError):
     """A name that no architecture has."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class Entry(NamedTuple):
     """One architecture: the type of its options, and `module:function` that builds it from them."""
 
@@ -54,21 +60,28 @@ _entries: dict[str, Entry] = {
 }
 
 
+FLOAT32_BYTES = 4
+
 ENTRY_POINTS = "video_harness.models"
 """The group under which a package names the modules that register its models."""
 
 FILES = "HARNESS_MODELS"
 """The environment variable that names files of models, separated as in PATH; processes started from here inherit it."""
 
+OWN = f"a model of your own is known where `--models FILE`, or {FILES}, names its file"
+
 
 def use(files: Sequence[Path]) -> None:
     """Make the models of these files known, here and in processes started from here. Raises ModelError."""
     if files:
-        before = os.environ.get(FILES, "").split(os.pathsep)
-        paths = [*filter(None, before), *(str(path.absolute()) for path in files)]
-        os.environ[FILES] = os.pathsep.join(dict.fromkeys(paths))
+        os.environ[FILES] = os.pathsep.join(map(str, dict.fromkeys([*_files(), *(path.absolute() for path in files)])))
         discover.cache_clear()
     discover()
+
+
+def _files() -> list[Path]:
+    """The files that the environment names, absolute: a process started from here may stand elsewhere."""
+    return [Path(name).absolute() for name in os.environ.get(FILES, "").split(os.pathsep) if name]
 
 
 @cache
@@ -76,14 +89,17 @@ def discover() -> None:
     """Import what registers a user's own models, once. Raises ModelError, saying which file or package failed."""
     for point in entry_points(group=ENTRY_POINTS):
         _run(f"the entry point {point.name} = {point.value}", point.load)
-    for name in filter(None, os.environ.get(FILES, "").split(os.pathsep)):
-        path = Path(name)
+    files = _files()
+    if files:
+        os.environ[FILES] = os.pathsep.join(map(str, files))
+    for path in files:
         _run(str(path), partial(_import, path))
 
 
 def _import(path: Path) -> None:
     """The file as a module of its own name, by which builders are then found."""
-    if path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", None) == str(path):
+    known = getattr(sys.modules.get(path.stem), "__file__", None)
+    if known and path.exists() and Path(known).exists() and path.samefile(known):
         return
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
@@ -169,10 +185,8 @@ def _builder(name: str, builder: str) -> "Callable[[Options, int, int, int], nn.
 
 
 def check(options: Options, frames: int, size: int) -> None:
-    """Raise ModelError with every reason why the model cannot take such clips."""
-    problems = options.problems(frames, size)
-    if problems:
-        raise ModelError("; ".join(f"{key}: {text}" for key, text in problems))
+    """Raise ModelError with every reason why the model cannot take such clips, or start."""
+    _refuse(options.problems(frames, size))
 
 
 def check_clip(options: Options, clip: "Tensor") -> None:
@@ -181,14 +195,35 @@ def check_clip(options: Options, clip: "Tensor") -> None:
         raise ModelError(
             f"a clip has the axes b c t h w, with c = 3 colours; this one has the shape {list(clip.shape)}"
         )
-    for pixels in clip.shape[3:]:
-        check(options, clip.shape[2], pixels)
+    if clip.shape[0] == 0:
+        raise ModelError(f"a batch of no clips: its shape is {list(clip.shape)}; give at least one")
+    if not clip.is_floating_point() or clip.element_size() > FLOAT32_BYTES:
+        kind = str(clip.dtype).removeprefix("torch.")
+        raise ModelError(f"a clip holds float32, bfloat16 or float16, normalised; this one {kind}: convert it first")
+    found = [problem for pixels in clip.shape[3:] for problem in options.clip_problems(clip.shape[2], pixels)]
+    _refuse(list(dict.fromkeys(found)))
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ModelError("; ".join(f"{key}: {text}" for key, text in problems))
 
 
 def _entry(name: str) -> Entry:
     if name not in _entries:
         discover()
     if name not in _entries:
-        close = get_close_matches(name, _entries, n=len(_entries), cutoff=0.0)
-        raise UnknownModel(f"there is no model {name!r}; known: {', '.join(close)}")
+        raise UnknownModel(f"there is no model {name!r}; known: {closest(name, _entries)}; {OWN}")
     return _entries[name]
+
+
+def closest(name: str, known: Collection[str], count: int | None = None) -> str:
+    """The names, those most like it first; as many as asked for."""
+    return ", ".join(get_close_matches(name, sorted(known), n=count or len(known), cutoff=0.0))
+
+
+def code_of(name: str) -> Path | None:
+    """The file of a user's own model, once it was built from; None for the models of this package."""
+    module = _entry(name).builder.partition(":")[0]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return Path(file) if file and not module.startswith("models.") else None

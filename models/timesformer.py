@@ -39,8 +39,8 @@ from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 
 from models.catalog import SIZES, TimeSformerOptions
-from models.registry import ModelError, check
-from models.transformer import EPS, Attention, DropPath, Mlp, PatchEmbed, resize_space, resize_time
+from models.registry import check, check_clip
+from models.transformer import EPS, Attention, DropPath, Mlp, PatchEmbed, initialise, resize_space, resize_time
 
 
 @dataclass(frozen=True)
@@ -161,23 +161,11 @@ class TimeSformer(nn.Module):
         self.blocks = nn.ModuleList(Block(self.scheme.steps, width, heads, rate, options.fused) for rate in rates)
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.head = nn.Linear(width, classes)
-        self.initialise()
-
-    def initialise(self) -> None:
-        """As in the released code, or as small models from scratch need it: see `TimeSformerOptions.init`."""
-        scratch = self.options.init == "scratch"
-        weight_std = self.pos_embed.shape[-1] ** -0.5 if scratch else 0.02
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=weight_std)
-                nn.init.zeros_(module.bias)
-        nn.init.trunc_normal_(self.cls_token, std=0.02)
-        nn.init.trunc_normal_(self.pos_embed, std=0.5 if scratch else 0.02)
-        if self.time_embed is not None:
-            nn.init.normal_(self.time_embed, std=0.5 if scratch else 0.0)
-        for name, parameter in self.blocks.named_parameters():
-            if name.endswith("_fc.weight") and not scratch:
-                nn.init.zeros_(parameter)
+        initialise(self, width, options.init)
+        if options.init == "released":
+            for name, parameter in self.blocks.named_parameters():
+                if name.endswith("_fc.weight"):
+                    nn.init.zeros_(parameter)
 
     def forward(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b k`, logits. Raises ModelError for a clip that the patches do not tile."""
@@ -186,7 +174,7 @@ class TimeSformer(nn.Module):
 
     def features(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b d`: what the head sees. Raises ModelError for a clip that the patches do not tile."""
-        self.check_clip(clip)
+        check_clip(self.options, clip)
         class_token, patches = self.embed(clip)
         for block in self.blocks:
             class_token, patches = block(class_token, patches)
@@ -198,21 +186,11 @@ class TimeSformer(nn.Module):
         patches = self.patch_embed(clip)
         _, t, h, w, _ = patches.shape
         of_class, of_space = torch.split(self.pos_embed, [1, self.pos_embed.shape[1] - 1], dim=1)
-        position = rearrange(resize_space(of_space, h, w), "1 (h w) d -> 1 1 h w d", h=h)
+        position = rearrange(resize_space(of_space, h, w, self.options.RESIZE), "1 (h w) d -> 1 1 h w d", h=h)
         if self.time_embed is not None:
             position = position + rearrange(resize_time(self.time_embed, t), "1 t d -> 1 t 1 1 d")
         patches = rearrange(patches + position, f"b t h w d -> {self.scheme.clip}")
         return (self.cls_token + of_class).expand(len(patches), -1, -1), patches
-
-    def check_clip(self, clip: Tensor) -> None:
-        """Raise ModelError for a clip that is no batch of colour clips or that the patches and windows do not tile."""
-        if clip.ndim != 5 or clip.shape[1] != 3:
-            raise ModelError(
-                f"a clip has the axes b c t h w, with c = 3 colours; this one has the shape {list(clip.shape)}"
-            )
-        frames, height, width = clip.shape[2:]
-        check(self.options, frames, height)
-        check(self.options, frames, width)
 
 
 def build(options: TimeSformerOptions, frames: int, size: int, classes: int) -> TimeSformer:

@@ -1,4 +1,4 @@
-"""The parts that vision transformers share: attention, MLP, drop path, patches, and embeddings fitted to other clips.
+"""The parts that vision transformers share: attention, blocks, patches, embeddings fitted to other clips, the start.
 
     b clips   c colours   t frames   h, w rows and columns of patches   p, q rows and columns of pixels in a patch
     d width   n heads     e width of a head   g groups that attend apart   s tokens of a group
@@ -18,11 +18,11 @@ EPS = 1e-6  # of all layer norms, as in the released ViT
 class Attention(nn.Module):
     """Self-attention of several heads, within each group."""
 
-    def __init__(self, width: int, heads: int, fused: bool) -> None:
+    def __init__(self, width: int, heads: int, fused: bool, bias: bool = True) -> None:
         super().__init__()
         self.heads = heads
         self.attend = F.scaled_dot_product_attention if fused else explicit_attention
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, frames: int = 1) -> Tensor:
@@ -35,11 +35,17 @@ class Attention(nn.Module):
         q, k, _ = self.split(tokens, frames)
         return attention_weights(q, k)
 
-    def split(self, tokens: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002 (for subclasses)
+    def split(self, tokens: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values: `g s d` -> three of `g n s e`."""
         # Cut before they are turned: their gradients are then put together by one copy and not two.
-        q, k, v = (rearrange(x, "g s (n e) -> g n s e", n=self.heads) for x in self.qkv(tokens).chunk(3, dim=-1))
+        q, k, v = self.qkv(tokens).chunk(3, dim=-1)
+        parts = q, self.mix(k, frames), self.mix(v, frames)
+        q, k, v = (rearrange(x, "g s (n e) -> g n s e", n=self.heads) for x in parts)
         return q, k, v
+
+    def mix(self, channels: Tensor, frames: int) -> Tensor:  # noqa: ARG002 (for subclasses)
+        """What of its neighbours a group's keys or values hold, `g s d -> g s d`: nothing here."""
+        return channels
 
 
 def explicit_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -82,6 +88,24 @@ class Mlp(nn.Module):
         return mixed
 
 
+class Block(nn.Module):
+    """An attention, then an MLP, each on a residual branch."""
+
+    def __init__(self, attention: Attention, width: int, drop_path: float, eps: float = EPS) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=eps)
+        self.attn = attention
+        self.norm2 = nn.LayerNorm(width, eps=eps)
+        self.mlp = Mlp(width)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Tensor, frames: int = 1) -> Tensor:
+        """`g s d -> g s d`; `frames` is the attention's."""
+        tokens = tokens + self.drop_path(self.attn(self.norm1(tokens), frames))
+        mixed: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+        return mixed
+
+
 class PatchEmbed(nn.Module):
     """Linear embedding of square patches."""
 
@@ -96,8 +120,8 @@ class PatchEmbed(nn.Module):
         return F.linear(pixels, self.proj.weight.flatten(1), self.proj.bias)
 
 
-def resize_space(embedding: Tensor, h: int, w: int, mode: str = "nearest") -> Tensor:
-    """The embedding of a square grid for an h x w grid: `1 (side side) d -> 1 (h w) d`; `mode`: `F.interpolate`'s."""
+def resize_space(embedding: Tensor, h: int, w: int, mode: str) -> Tensor:
+    """The embedding of a square grid for an h x w grid: `1 (side side) d -> 1 (h w) d`; `mode`: the options' RESIZE."""
     side = math.isqrt(embedding.shape[1])
     if (side, side) == (h, w):
         return embedding
@@ -112,9 +136,14 @@ def resize_time(embedding: Tensor, t: int) -> Tensor:
     return F.interpolate(embedding.mT, size=t, mode="nearest").mT
 
 
-def initialise(model: nn.Module, init: str) -> None:
-    """As in the released code of TimeSformer, or as small models from scratch need it: `TimeSformerOptions.init`."""
+def initialise(model: nn.Module, width: int, init: str) -> None:
+    """As the released code of TimeSformer, or as small models from scratch need it: `TimeSformerOptions.init`."""
     scratch = init == "scratch"
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=width**-0.5 if scratch else 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     for name, parameter in model.named_parameters():
         last = name.rpartition(".")[2]
         if last == "cls_token":
@@ -123,8 +152,3 @@ def initialise(model: nn.Module, init: str) -> None:
             nn.init.trunc_normal_(parameter, std=0.5 if scratch else 0.02)
         elif last in ("time_embed", "temp_embed"):
             nn.init.normal_(parameter, std=0.5 if scratch else 0.0)
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5 if scratch else 0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

@@ -12,25 +12,7 @@ from torch import Tensor, nn
 
 from models.catalog import SIZES, ViTOptions
 from models.registry import check, check_clip
-from models.transformer import EPS, Attention, DropPath, Mlp, PatchEmbed, initialise, resize_space
-
-
-class Block(nn.Module):
-    """Attention, then an MLP, each on a residual branch."""
-
-    def __init__(self, width: int, heads: int, drop_path: float, fused: bool, eps: float = EPS) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=eps)
-        self.attn = Attention(width, heads, fused)
-        self.norm2 = nn.LayerNorm(width, eps=eps)
-        self.mlp = Mlp(width)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """`b s d -> b s d`."""
-        tokens = tokens + self.drop_path(self.attn(self.norm1(tokens)))
-        mixed: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
-        return mixed
+from models.transformer import EPS, Attention, Block, PatchEmbed, initialise, resize_space
 
 
 class ViT(nn.Module):
@@ -45,10 +27,10 @@ class ViT(nn.Module):
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
         self.pos_embed = nn.Parameter(torch.empty(1, 1 + (size // patch) ** 2, width))
         rates = [options.drop_path * index / (depth - 1) for index in range(depth)]
-        self.blocks = nn.ModuleList(Block(width, heads, rate, options.fused) for rate in rates)
+        self.blocks = nn.ModuleList(Block(Attention(width, heads, options.fused), width, rate) for rate in rates)
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.head = nn.Linear(width, classes)
-        initialise(self, options.init)
+        initialise(self, width, options.init)
 
     def forward(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b k`, logits. Raises ModelError for a clip that the patches do not tile."""
@@ -69,7 +51,7 @@ class ViT(nn.Module):
         patches = self.patch_embed(clip)
         of_class, of_space = torch.split(self.pos_embed, [1, self.pos_embed.shape[1] - 1], dim=1)
         tokens = rearrange(patches, "b t h w d -> (b t) (h w) d")
-        tokens = tokens + resize_space(of_space, patches.shape[2], patches.shape[3], mode="bicubic")
+        tokens = tokens + resize_space(of_space, patches.shape[2], patches.shape[3], self.options.RESIZE)
         class_token = (self.cls_token + of_class).expand(len(tokens), -1, -1)
         return torch.cat([class_token, tokens], dim=1)
 

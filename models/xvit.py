@@ -9,6 +9,8 @@ and another eighth the previous one's. A temporal head attends over the class to
 - Channels are shifted over the flattened heads, class token included; beyond the ends of the clip they are zero.
 - The temporal head has a class token of its own, one block whose q.k.v has no bias and whose layer norms have the
   default epsilon, and two layers behind it.
+- At the start the temporal head is as torch makes it, its class token zero; all else as in TimeSformer's released
+  code (with `init: scratch` the head too starts as TimeSformer's matrices do).
 - `windows` says which of its frames the released code treats as a clip.
 """
 
@@ -17,13 +19,10 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from models.catalog import SIZES, XViTOptions
+from models.catalog import RELEASED_FRAMES, SIZES, XViTOptions
 from models.registry import check, check_clip
-from models.transformer import EPS, Attention, DropPath, Mlp, PatchEmbed, initialise, resize_space, resize_time
-from models.vit import Block
+from models.transformer import EPS, Attention, Block, PatchEmbed, initialise, resize_space, resize_time
 
-RELEASED_FRAMES = 8
-"""Frames of an embedding or of a mixing window where the released code does not pass their number on."""
 HEAD_EPS = 1e-5
 
 
@@ -43,30 +42,9 @@ class MixingAttention(Attention):
         super().__init__(width, heads, fused)
         self.shift_div = shift_div
 
-    def split(self, tokens: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values: `(b t) s d` -> three of `(b t) n s e`."""
-        q, k, v = rearrange(self.qkv(tokens), "(b t) s (three d) -> three b t s d", three=3, t=frames)
-        mixed = q, shift(k, self.shift_div), shift(v, self.shift_div)
-        q, k, v = (rearrange(x, "b t s (n e) -> (b t) n s e", n=self.heads) for x in mixed)
-        return q, k, v
-
-
-class MixingBlock(nn.Module):
-    """Mixing attention, then an MLP, each on a residual branch."""
-
-    def __init__(self, width: int, heads: int, drop_path: float, fused: bool, shift_div: int) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=EPS)
-        self.attn = MixingAttention(width, heads, fused, shift_div)
-        self.norm2 = nn.LayerNorm(width, eps=EPS)
-        self.mlp = Mlp(width)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, tokens: Tensor, frames: int) -> Tensor:
-        """`(b t) s d -> (b t) s d`, where t is `frames`."""
-        tokens = tokens + self.drop_path(self.attn(self.norm1(tokens), frames))
-        mixed: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
-        return mixed
+    def mix(self, channels: Tensor, frames: int) -> Tensor:
+        """Keys or values with channels of neighbouring frames: `(b t) s d -> (b t) s d`, where t is `frames`."""
+        return shift(rearrange(channels, "(b t) s d -> b t s d", t=frames), self.shift_div).flatten(0, 1)
 
 
 class TemporalHead(nn.Module):
@@ -75,8 +53,7 @@ class TemporalHead(nn.Module):
     def __init__(self, width: int, heads: int, classes: int, dropout: float, fused: bool) -> None:
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.block = Block(width, heads, 0.0, fused, eps=HEAD_EPS)
-        self.block.attn.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.block = Block(Attention(width, heads, fused, bias=False), width, 0.0, eps=HEAD_EPS)
         self.norm = nn.LayerNorm(width, eps=HEAD_EPS)
         self.fc = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -111,11 +88,15 @@ class XViT(nn.Module):
         self.pos_embed = nn.Parameter(torch.empty(1, 1 + (size // patch) ** 2, width))
         self.temp_embed = nn.Parameter(torch.zeros(1, embedded, 1, width))
         rates = [options.drop_path * index / (depth - 1) for index in range(depth)]
-        self.blocks = nn.ModuleList(MixingBlock(width, heads, rate, options.fused, options.shift_div) for rate in rates)
+        self.blocks = nn.ModuleList(
+            Block(MixingAttention(width, heads, options.fused, options.shift_div), width, rate) for rate in rates
+        )
         self.norm = nn.LayerNorm(width, eps=EPS)
         self.dropout = nn.Dropout(options.dropout)
-        self.head = TemporalHead(width, heads, classes, options.dropout, options.fused)
-        initialise(self, options.init)
+        initialise(self, width, options.init)
+        self.head = TemporalHead(width, heads, classes, options.dropout, options.fused)  # starts as torch makes it
+        if options.init == "scratch":
+            initialise(self.head, width, options.init)
 
     def forward(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b k`, logits. Raises ModelError for a clip that the patches or windows do not tile."""
@@ -143,7 +124,7 @@ class XViT(nn.Module):
         patches = self.patch_embed(clip)
         t, h, w = patches.shape[1:4]
         of_class, of_space = torch.split(self.pos_embed, [1, self.pos_embed.shape[1] - 1], dim=1)
-        of_space = resize_space(of_space, h, w, mode="bicubic")
+        of_space = resize_space(of_space, h, w, self.options.RESIZE)
         tokens = rearrange(patches, "b t h w d -> b t (h w) d") + of_space
         class_token = (self.cls_token + of_class).expand(len(tokens), t, -1, -1)
         tokens = torch.cat([class_token, tokens], dim=2) + self.time_embedding(t)

@@ -5,7 +5,6 @@ suite writes itself is laid over it.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from models import registry
@@ -88,9 +87,20 @@ def form(name: str) -> Form:
         return FORMS[name]
     known = {*registry.names(), *FORMS}
     if name not in known:
-        close = get_close_matches(name, sorted(known), n=len(known), cutoff=0.0)
-        raise registry.UnknownModel(f"there is no model {name!r}; known: {', '.join(close)}")
+        raise registry.UnknownModel(
+            f"there is no model {name!r}; closest: {registry.closest(name, known, 3)}; "
+            f"known: {_families()} (docs/models.md); {registry.OWN}"
+        )
     return Form({"name": name}, {}, {}, "")
+
+
+def _families() -> str:
+    """Every architecture, with the number of its published forms of other names: 28 names on one line."""
+    told = []
+    for name in registry.names():
+        forms = sum(each.model["name"] == name and other != name for other, each in FORMS.items())
+        told.append(f"{name} and its {forms} forms" if forms else name)
+    return ", ".join(told)
 
 
 def completed(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,13 @@ def weights(
 ) -> None:
     """Tell what a checkpoint holds and which model it fits; reads tensors only, never runs its code."""
     registry.use(models)
+    from models.formats import nearest
     from models.identify import fits
     from models.weights import load_checkpoint
 
     checkpoint = load_checkpoint(path)
     found = fits(checkpoint)
+    likest, share = nearest(checkpoint.state)
     facts: dict[str, Any] = {
         "file": str(path),
         "format": checkpoint.format.title if checkpoint.format else None,
@@ -31,19 +33,21 @@ def weights(
         "fits": [
             {"model": each.settings(), "frames": each.frames, "size": each.size, "classes": each.classes}
             for each in found
-            if not each.misfits
+            if not each.misfits.count
         ],
-        "nearest": [{"model": each.settings(), "misfits": each.misfits} for each in found if each.misfits],
+        "nearest": [
+            {"model": each.settings(), "misfits": each.misfits.lines()} for each in found if each.misfits.count
+        ],
     }
     if as_json:
         print(json.dumps(facts, indent=1))
     else:
-        _show(facts)
+        _show(facts, f"; nearest: {likest.title}, with {share:.0%} of its names" if share else "")
     raise typer.Exit(DONE if facts["fits"] else SOME_FAILED)
 
 
-def _show(facts: dict[str, Any]) -> None:
-    known = facts["format"] or "names of no known format"
+def _show(facts: dict[str, Any], likest: str) -> None:
+    known = facts["format"] or f"names of no known format{likest}"
     out.print(f"{facts['file']}: {known}", soft_wrap=True, highlight=False)
     out.print(f"{facts['numbers'] / 1e6:.2f} M numbers in {facts['tensors']} tensors, {', '.join(facts['types'])}")
     for each in facts["nearest"]:
@@ -61,6 +65,8 @@ def _show(facts: dict[str, Any]) -> None:
         numbers = [each["frames"] or "any", each["size"] or "any", each["classes"] or unknown]
         shown.add_row(_yaml(model), *map(str, numbers))
     out.print(shown)
+    if any(each["classes"] for each in facts["fits"]):
+        out.print("For other classes: `new_head: true` beside `weights`")
 
 
 def _yaml(settings: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models import registry
-from models.catalog import Options
+from models.catalog import SIZES, Options
 from models.weights import load_into, understood
 
 
@@ -65,3 +65,39 @@ def pyslowfast(arch: str, frames: int, crop: int, classes: int, **settings: Any)
         config[section][name] = value
     kind = video_model_builder.SlowFastModel if arch == "slowfast" else video_model_builder.ResNetModel
     return randomise(kind(config))
+
+
+def released_xvit(frames: int, classes: int, side: int) -> dict[str, Tensor]:
+    """Random parameters of a demo X-ViT under the released names (1adrianb/video-transformers)."""
+    width, depth, _, patch = SIZES["demo"]
+    generator = torch.Generator().manual_seed(1)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator) * shape[-1] ** -0.5
+
+    def block(prefix: str, bias: bool) -> dict[str, Tensor]:
+        state = {
+            f"{prefix}{n}.{p}": random(width) + (p == "weight") for n in ("norm1", "norm2") for p in ("weight", "bias")
+        }
+        shapes = {"attn.qkv": (3 * width, width), "attn.proj": (width, width), "mlp.fc1": (4 * width, width)}
+        for name, shape in {**shapes, "mlp.fc2": (width, 4 * width)}.items():
+            state[f"{prefix}{name}.weight"] = random(*shape)
+            if bias or name != "attn.qkv":
+                state[f"{prefix}{name}.bias"] = random(shape[0])
+        return state
+
+    state = {
+        "base_model.cls_token": random(1, 1, width), "base_model.pos_embed": random(1, 1 + side * side, width),
+        "base_model.temp_embed": random(1, frames, 1, width), "consensus.cls_token": random(1, 1, width),
+        "base_model.patch_embed.proj.weight": random(width, 3, patch, patch),
+        "base_model.patch_embed.proj.bias": random(width),
+        "base_model.norm.weight": 1 + random(width), "base_model.norm.bias": random(width),
+        "new_fc.weight": random(classes, width), "new_fc.bias": random(classes),
+        "consensus.mlp_head.0.weight": 1 + random(width), "consensus.mlp_head.0.bias": random(width),
+        "consensus.mlp_head.1.weight": random(width, width), "consensus.mlp_head.1.bias": random(width),
+        "consensus.mlp_head.4.weight": random(classes, width), "consensus.mlp_head.4.bias": random(classes),
+        **block("consensus.temporal_encoder.0.", bias=False),
+    }  # fmt: skip
+    for index in range(depth):
+        state |= block(f"base_model.blocks.{index}.", bias=True)
+    return state

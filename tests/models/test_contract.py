@@ -115,6 +115,18 @@ def test_what_is_no_batch_of_colour_clips_is_refused(name, shape):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("clip", "told"),
+    [(torch.zeros(0, 3, FRAMES, SIZE, SIZE), "a batch of no clips"),
+     (torch.zeros(1, 3, FRAMES, SIZE, SIZE, dtype=torch.uint8), "this one uint8: convert it first"),
+     (torch.zeros(1, 3, FRAMES, SIZE, SIZE, dtype=torch.float64), "this one float64: convert it first")],
+)  # fmt: skip
+def test_batches_of_none_and_numbers_that_are_no_floats_are_refused(name, clip, told):
+    with pytest.raises(ModelError, match=told):
+        build(name)(clip)
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("frames", "size"), [(FRAMES, SIZE + 1), (FRAMES + 1, SIZE), (FRAMES, 7)])
 def test_odd_clips_are_taken_or_refused_with_what_would_do(name, frames, size):
     problems = options(name).clip_problems(frames, size)

@@ -1,15 +1,17 @@
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 from torch import nn
 
 from models import registry
 from models.catalog import Options, TimeSformerOptions
-from models.registry import ModelError, UnknownModel
+from models.registry import ModelError, UnknownModel, check_clip
 
 
 class StubOptions(Options):
@@ -26,7 +28,7 @@ def entries(monkeypatch):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones_closest_first():
-    with pytest.raises(UnknownModel, match="no model 'timesfromer'; known: timesformer, "):
+    with pytest.raises(UnknownModel, match=r"no model 'timesfromer'; known: timesformer, .*; .*--models FILE"):
         registry.options_type("timesfromer")
 
 
@@ -100,6 +102,49 @@ def test_a_file_of_models_is_used_here_and_in_processes_started_from_here(mine):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert ended.stdout == "mine\n"
+
+
+def test_files_named_from_a_folder_are_found_from_another(mine, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(registry.FILES, mine.name)
+    registry.discover.cache_clear()
+    assert "mine" in registry.names()
+    assert os.environ[registry.FILES] == str(mine)
+    other = tmp_path / "elsewhere" / "other_models.py"
+    other.parent.mkdir()
+    other.write_text("", encoding="utf-8")
+    monkeypatch.chdir(other.parent)
+    registry.use([other, Path("..", mine.name)])
+    assert os.environ[registry.FILES].split(os.pathsep)[:2] == [str(mine), str(other)]
+    sys.modules.pop(other.stem)
+
+
+def test_clips_that_are_none_or_not_of_floats_are_told():
+    options = TimeSformerOptions(size="demo")
+    check_clip(options, torch.zeros(1, 3, 8, 32, 32, dtype=torch.bfloat16))
+    with pytest.raises(ModelError, match=r"a batch of no clips: its shape is \[0, 3, 8, 32, 32\]; give at least one"):
+        check_clip(options, torch.zeros(0, 3, 8, 32, 32))
+    for kind in (torch.uint8, torch.int64, torch.float64):
+        told = f"float32, bfloat16 or float16, normalised; this one {str(kind)[6:]}"
+        with pytest.raises(ModelError, match=told):
+            check_clip(options, torch.zeros(1, 3, 8, 32, 32, dtype=kind))
+
+
+def test_an_oblong_clip_has_each_fault_told_once():
+    options = TimeSformerOptions(size="demo", attention="sparse_local_global")
+    with pytest.raises(ModelError) as caught:
+        check_clip(options, torch.zeros(1, 3, 7, 30, 33))
+    assert [each.partition(":")[0] for each in str(caught.value).split("; clip")] == ["clip.frames", ".size", ".size"]
+
+
+def test_weights_are_looked_at_when_a_model_is_made_and_not_with_every_clip(monkeypatch):
+    options, looked = TimeSformerOptions(size="demo"), []
+    monkeypatch.setattr(TimeSformerOptions, "weights_problems", lambda self: looked.append(1) or [])
+    model = registry.build(options, 8, 32, 4)
+    assert looked
+    looked.clear()
+    model(torch.zeros(1, 3, 8, 32, 32))
+    assert looked == []
 
 
 def test_a_file_that_does_not_exist_is_named(mine):

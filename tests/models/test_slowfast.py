@@ -38,6 +38,10 @@ PYSLOWFAST = {
         "NONLOCAL__LOCATION": [[[], []], [[1, 3], []], [[1, 3, 5], []], [[], []]],
     },
     ("r50_8x8", False): {"SLOWFAST__ALPHA": 4, "SLOWFAST__FUSION_KERNEL_SZ": 7},
+    ("r50_8x8", True): {
+        "SLOWFAST__ALPHA": 4,
+        "NONLOCAL__LOCATION": [[[], []], [[1, 3], []], [[1, 3, 5], []], [[], []]],
+    },
     ("r101_16x8", True): {
         "SLOWFAST__ALPHA": 4,
         "RESNET__DEPTH": 101,

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from models.transformer import Attention, DropPath, Mlp, PatchEmbed, initialise, resize_space, resize_time
+from models.transformer import Attention, Block, DropPath, Mlp, PatchEmbed, initialise, resize_space, resize_time
 
 
 def attention(fused: bool, width: int = 16, heads: int = 4) -> Attention:
@@ -46,6 +46,14 @@ def test_weights_are_what_the_output_is_made_of(fused):
     torch.testing.assert_close(model(tokens()), model.proj(mixed), rtol=0, atol=1e-5)
 
 
+def test_a_block_adds_its_attention_then_its_mlp():
+    torch.manual_seed(0)
+    block = Block(Attention(16, 4, fused=False), 16, 0.0)
+    nn.init.normal_(block.norm2.bias)
+    mixed = tokens() + block.attn(block.norm1(tokens()))
+    torch.testing.assert_close(block(tokens()), mixed + block.mlp(block.norm2(mixed)), rtol=0, atol=1e-5)
+
+
 def test_the_mlp_has_the_exact_gelu_between_its_layers():
     torch.manual_seed(0)
     mlp = Mlp(16)
@@ -66,8 +74,8 @@ def test_embeddings_are_resized_to_the_nearest():
     assert resize_time(time, 8).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert resize_time(time, 2).flatten().tolist() == [0, 2]
     space = torch.tensor([1.0, 2, 3, 4]).reshape(1, 4, 1)
-    assert resize_space(space, 2, 4).reshape(2, 4).tolist() == [[1, 1, 2, 2], [3, 3, 4, 4]]
-    assert resize_space(space, 4, 4).reshape(4, 4)[:, 0].tolist() == [1, 1, 3, 3]
+    assert resize_space(space, 2, 4, "nearest").reshape(2, 4).tolist() == [[1, 1, 2, 2], [3, 3, 4, 4]]
+    assert resize_space(space, 4, 4, "nearest").reshape(4, 4)[:, 0].tolist() == [1, 1, 3, 3]
 
 
 def test_drop_path_drops_rows_and_keeps_the_mean():
@@ -83,11 +91,11 @@ def test_drop_path_drops_rows_and_keeps_the_mean():
 @pytest.mark.parametrize(("init", "spread", "time"), [("released", 0.02, 0.0), ("scratch", 64**-0.5, 0.5)])
 def test_how_a_model_starts(init, spread, time):
     model = nn.Module()
-    model.fc = nn.Linear(64, 64)
+    model.fc = nn.Linear(256, 64)  # as an MLP's second layer: by the model's width, not by what it is given
     model.pos_embed = nn.Parameter(torch.full((1, 64, 64), 9.0))
     model.time_embed = nn.Parameter(torch.full((1, 64, 64), 9.0))
     torch.manual_seed(0)
-    initialise(model, init)
+    initialise(model, 64, init)
     assert model.fc.weight.std().item() == pytest.approx(spread, rel=0.05)
     assert model.fc.bias.abs().max() == 0
     assert model.pos_embed.std().item() == pytest.approx(0.5 if init == "scratch" else 0.02, rel=0.05)

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models import i3d
-from models.catalog import I3DOptions, Options, TimeSformerOptions
+from models import i3d, registry
+from models.catalog import I3DOptions, Options, TimeSformerOptions, XViTOptions
 from models.registry import ModelError
 from models.timesformer import TimeSformer
 from models.weights import Checkpoint, load_checkpoint, load_into, load_pretrained, understood
+from tests.models.peers import released_xvit
 
 
 def demo(attention: str = "divided", frames: int = 8, size: int = 32, classes: int = 4, **options) -> TimeSformer:
@@ -35,6 +36,24 @@ def test_the_forms_of_a_torch_checkpoint(tmp_path, container, prefix):
     content = {prefix + name: tensor for name, tensor in state.items()}
     torch.save({container: content, "epoch": 3, "cfg": "A: 1"} if container else content, tmp_path / "a.pyth")
     assert_same(load_checkpoint(tmp_path / "a.pyth").state, state)
+
+
+def test_the_names_of_a_compiled_model(tmp_path):
+    state = demo().state_dict()
+    whole = {f"module._orig_mod.{name}": tensor for name, tensor in state.items()}
+    blocks = {name.replace("blocks.1.", "blocks.1._orig_mod."): tensor for name, tensor in state.items()}
+    wrapped = {f"model.module.{name}": tensor for name, tensor in state.items()}
+    for content in (whole, blocks, wrapped):
+        torch.save(content, tmp_path / "a.pt")
+        assert_same(load_checkpoint(tmp_path / "a.pt").state, state)
+
+
+@pytest.mark.parametrize("container", [{}, {"state_dict": None}])
+def test_parameters_without_names_are_told(tmp_path, container):
+    content = {0: torch.zeros(1), "norm.weight": torch.zeros(1)}
+    torch.save(dict.fromkeys(container, content) or content, tmp_path / "a.pt")
+    with pytest.raises(ModelError, match=r"a\.pt: names its parameters by other things than text: 0"):
+        load_checkpoint(tmp_path / "a.pt")
 
 
 def test_safetensors(tmp_path):
@@ -100,7 +119,7 @@ def test_misfits_are_all_listed_and_the_model_untouched():
 
 def test_long_lists_are_cut():
     with pytest.raises(ModelError, match=r"- missing \(93\): cls_token, .* and 85 more$") as caught:
-        load_into(demo("axial"), demo("axial").options, Checkpoint("nothing", None, {}))
+        load_into(demo("axial"), demo("axial").options, Checkpoint("nothing", None, {}, {}))
     assert len(str(caught.value)) < 500
 
 
@@ -108,7 +127,7 @@ def test_a_head_is_replaced_only_when_asked():
     model, seven = demo(classes=4), understood("seven classes", demo(classes=7).state_dict())
     with pytest.raises(ModelError, match=r"head\.weight \[7, 64\], here \[4, 64\]") as caught:
         load_into(model, model.options, seven)
-    assert "only the classes differ (7 and 4): `new_head: true`" in str(caught.value)
+    assert "only the classes differ (7 and 4): it fits with `new_head: true`" in str(caught.value)
     head = model.head.weight.clone()
     anew = model.options.model_copy(update={"new_head": True})
     load_into(model, anew, seven)
@@ -134,11 +153,85 @@ def test_a_video_checkpoint_with_a_gap_is_not_filled():
         load_into(model, model.options, understood("video", state))
 
 
-def test_a_model_starts_from_a_checkpoint(tmp_path):
+@pytest.mark.parametrize("attention", ["space", "divided"])
+def test_a_model_starts_from_a_checkpoint_whose_head_is_left_out_only_when_asked(attention, tmp_path):
     torch.save(image_state(classes=9), tmp_path / "image.pth")
-    model = demo(weights=str(tmp_path / "image.pth"))
-    load_pretrained(model, model.options, tmp_path)
+    model = demo(attention, weights=str(tmp_path / "image.pth"))
+    with pytest.raises(ModelError, match=r"only the classes differ \(9 and 4\): it fits with `new_head: true`"):
+        load_pretrained(model, model.options, tmp_path)
+    load_pretrained(model, model.options.model_copy(update={"new_head": True}), tmp_path)
     assert torch.equal(model.blocks[2].mlp.fc1.weight, torch.load(tmp_path / "image.pth")["blocks.2.mlp.fc1.weight"])
+    torch.save(image_state(classes=4), tmp_path / "image.pth")
+    load_pretrained(model, model.options, tmp_path)
+    assert torch.equal(model.head.weight, torch.load(tmp_path / "image.pth")["head.weight"])
+
+
+def test_images_of_other_classes_by_path_need_a_new_head_of_a_resnet_too():
+    image = timm.create_model("resnet50", num_classes=9).state_dict()
+    model = i3d.I3D(I3DOptions(), 8, 32, 4)
+    with pytest.raises(ModelError, match=r"only the classes differ \(9 and 4\): it fits with `new_head: true`"):
+        load_into(model, model.options, understood("image", image))
+
+
+@pytest.mark.parametrize("classes", [4, 9])
+def test_no_image_has_the_last_layer_of_x_vit(classes):
+    model = registry.build(XViTOptions(size="demo"), 8, 32, 4)
+    with pytest.raises(ModelError, match="only the last layer is missing: it fits with `new_head: true`"):
+        load_into(model, model.options, understood("image", image_state(classes)))
+
+
+def test_a_missing_head_is_told_as_one():
+    state = {name: tensor for name, tensor in demo().state_dict().items() if not name.startswith("head.")}
+    model = demo()
+    with pytest.raises(ModelError, match="only the last layer is missing: it fits with `new_head: true`"):
+        load_into(model, model.options, understood("headless", state))
+    load_into(model, model.options.model_copy(update={"new_head": True}), understood("headless", state))
+    assert torch.equal(model.norm.weight, state["norm.weight"])
+
+
+def xvit(windows: str, frames: int) -> nn.Module:
+    return registry.build(XViTOptions.model_validate({"size": "demo", "windows": windows}), frames, 32, 4)
+
+
+def test_released_x_vit_is_not_taken_for_clips():
+    checkpoint = understood("released", released_xvit(8, 4, 4))
+    assert checkpoint.format.title == "X-ViT, released"
+    for windows in ("released_kinetics", "released_ssv2"):
+        load_into(xvit(windows, 16), XViTOptions.model_validate({"size": "demo", "windows": windows}), checkpoint)
+    with pytest.raises(ModelError) as caught:
+        load_into(xvit("clip", 16), XViTOptions(size="demo"), checkpoint)
+    assert "embed windows of 8 frames, not the clip's 16: they need `windows: released_kinetics`" in str(caught.value)
+    assert "`windows: released_ssv2` for Something-Something" in str(caught.value)
+
+
+def test_x_vit_of_clips_is_not_taken_for_windows():
+    ours = understood("ours", xvit("clip", 16).state_dict())
+    with pytest.raises(ModelError, match="its clips have 16 frames, each embedded: it needs `windows: clip`"):
+        load_into(xvit("released_ssv2", 16), XViTOptions(size="demo", windows="released_ssv2"), ours)
+    longer = xvit("clip", 32)
+    load_into(longer, longer.options, ours)
+    assert torch.equal(longer.temp_embed[:, ::2], ours.state["temp_embed"])
+
+
+@pytest.mark.parametrize("name", ["vit", "xvit"])
+@pytest.mark.parametrize("size", [16, 64])
+@torch.no_grad()
+def test_positions_are_fitted_alike_at_loading_and_at_run_time(name, size):
+    kind = registry.options_type(name).model_validate({"size": "demo", "init": "scratch"})
+    trained, loaded = (registry.build(kind, 8, side, 4).eval() for side in (32, size))
+    load_into(loaded, kind, understood("trained", trained.state_dict()))
+    clip = torch.randn(1, 3, 8, size, size)
+    torch.testing.assert_close(loaded(clip), trained(clip), rtol=0, atol=1e-6)
+    square = trained.pos_embed[:, 1:].reshape(1, 4, 4, -1).permute(0, 3, 1, 2)
+    fitted = nn.functional.interpolate(square, size=(size // 8, size // 8), mode="bicubic")
+    torch.testing.assert_close(loaded.pos_embed[:, 1:], fitted.flatten(2).mT, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(8,), (8, 64), (), (1, 0, 64), (1, 8, 1, 64)])
+def test_a_time_embedding_of_another_rank_is_told(shape):
+    model, state = demo(frames=4), demo().state_dict() | {"time_embed": torch.zeros(shape)}
+    with pytest.raises(ModelError, match=r"! of another shape \(1\): time_embed \["):
+        load_into(model, model.options, understood("odd", state))
 
 
 def test_named_weights_are_looked_for_in_the_folder_first(tmp_path, monkeypatch):
@@ -215,3 +308,14 @@ def test_a_users_own_model_loads_under_its_own_names(tmp_path):
     assert_same(model.state_dict(), torch.load(tmp_path / "mine.pt"))
     with pytest.raises(ModelError, match=r"mine\.pt does not fit the model:"):
         load_pretrained(nn.Linear(4, 2), options, tmp_path)
+
+
+@pytest.mark.parametrize("wrap", [lambda image: image, lambda image: nn.ModuleDict({"model": image})])
+def test_a_users_own_model_may_have_names_that_another_format_has(tmp_path, wrap):
+    class MineOptions(Options):
+        name: str = "mine"
+
+    model, other = (wrap(timm.create_model("resnet26", num_classes=3)) for _ in range(2))
+    torch.save(model.state_dict(), tmp_path / "mine.pt")
+    load_pretrained(other, MineOptions(weights=str(tmp_path / "mine.pt")), tmp_path)
+    assert_same(other.state_dict(), model.state_dict())

@@ -11,44 +11,9 @@ from models import registry
 from models.catalog import SIZES, XViTOptions
 from models.registry import ModelError
 from models.xvit import shift
-from tests.models.peers import from_peer
+from tests.models.peers import from_peer, released_xvit
 
 WIDTH, DEPTH, HEADS, PATCH = SIZES["demo"]
-
-
-def released_state(frames: int, classes: int, side: int) -> dict[str, Tensor]:
-    """Random parameters under the released names (protocols: keys of 1adrianb/video-transformers)."""
-    generator = torch.Generator().manual_seed(1)
-
-    def random(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator) * shape[-1] ** -0.5
-
-    def block(prefix: str, bias: bool) -> dict[str, Tensor]:
-        state = {
-            f"{prefix}{n}.{p}": random(WIDTH) + (p == "weight") for n in ("norm1", "norm2") for p in ("weight", "bias")
-        }
-        shapes = {"attn.qkv": (3 * WIDTH, WIDTH), "attn.proj": (WIDTH, WIDTH), "mlp.fc1": (4 * WIDTH, WIDTH)}
-        for name, shape in {**shapes, "mlp.fc2": (WIDTH, 4 * WIDTH)}.items():
-            state[f"{prefix}{name}.weight"] = random(*shape)
-            if bias or name != "attn.qkv":
-                state[f"{prefix}{name}.bias"] = random(shape[0])
-        return state
-
-    state = {
-        "base_model.cls_token": random(1, 1, WIDTH), "base_model.pos_embed": random(1, 1 + side * side, WIDTH),
-        "base_model.temp_embed": random(1, frames, 1, WIDTH), "consensus.cls_token": random(1, 1, WIDTH),
-        "base_model.patch_embed.proj.weight": random(WIDTH, 3, PATCH, PATCH),
-        "base_model.patch_embed.proj.bias": random(WIDTH),
-        "base_model.norm.weight": 1 + random(WIDTH), "base_model.norm.bias": random(WIDTH),
-        "new_fc.weight": random(classes, WIDTH), "new_fc.bias": random(classes),
-        "consensus.mlp_head.0.weight": 1 + random(WIDTH), "consensus.mlp_head.0.bias": random(WIDTH),
-        "consensus.mlp_head.1.weight": random(WIDTH, WIDTH), "consensus.mlp_head.1.bias": random(WIDTH),
-        "consensus.mlp_head.4.weight": random(classes, WIDTH), "consensus.mlp_head.4.bias": random(classes),
-        **block("consensus.temporal_encoder.0.", bias=False),
-    }  # fmt: skip
-    for index in range(DEPTH):
-        state |= block(f"base_model.blocks.{index}.", bias=True)
-    return state
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -113,7 +78,7 @@ def described(state: dict[str, Tensor], clip: Tensor, window: int, share: int) -
     [("clip", 16, 16, 8), ("released_kinetics", 8, 8, 8), ("released_ssv2", 8, 16, 4)],
 )
 def test_logits_are_those_of_the_description(windows, embedded, mixed, share):
-    state = released_state(embedded, 5, 2)
+    state = released_xvit(embedded, 5, 2)
     options = XViTOptions.model_validate({"size": "demo", "windows": windows, "shift_div": share})
     ours = from_peer(options, 16, 16, 5, state)
     clip = torch.randn(2, 3, 16, 16, 16)
@@ -123,14 +88,16 @@ def test_logits_are_those_of_the_description(windows, embedded, mixed, share):
     assert expected.std() > 0.1
 
 
-def test_released_weights_that_were_made_for_other_windows_say_so_by_their_result():
-    state = released_state(8, 5, 2)
+def test_released_windows_are_not_the_clip():
+    state = released_xvit(8, 5, 2)
     clip = torch.randn(1, 3, 16, 16, 16)
-    kinetics, clipwise = (
+    kinetics, ssv2 = (
         from_peer(XViTOptions.model_validate({"size": "demo", "windows": each}), 16, 16, 5, state)
-        for each in ("released_kinetics", "clip")
+        for each in ("released_kinetics", "released_ssv2")
     )
-    assert not torch.allclose(kinetics(clip), clipwise(clip), rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(kinetics(clip), ssv2(clip), rtol=1e-3, atol=1e-3)
+    with pytest.raises(ModelError, match="they need `windows: released_kinetics`"):
+        from_peer(XViTOptions(size="demo"), 16, 16, 5, state)
 
 
 @given(st.integers(1, 5), st.integers(2, 8))
@@ -146,3 +113,20 @@ def test_a_shift_moves_channels_between_neighbours_only(frames, share):
 def test_released_windows_take_whole_windows_only():
     with pytest.raises(ModelError, match="12 is not a multiple of the 8 frames of released_kinetics windows"):
         registry.build(XViTOptions(size="demo", windows="released_kinetics"), 12, 32, 4)
+
+
+@pytest.mark.parametrize("init", ["released", "scratch"])
+def test_the_start(init):
+    torch.manual_seed(0)
+    model = registry.build(XViTOptions.model_validate({"size": "demo", "init": init}), 8, 32, 4)
+    state = model.state_dict()
+    released = init == "released"
+    assert state["blocks.0.mlp.fc2.weight"].std().item() == pytest.approx(0.02 if released else WIDTH**-0.5, rel=0.05)
+    assert bool(state["temp_embed"].any()) is not released
+    assert bool(state["head.cls_token"].any()) is not released
+    # torch's own start is uniform within 1 / sqrt(inputs), biases too.
+    inner = state["head.block.mlp.fc2.weight"]
+    assert (inner.abs().max().item() <= (4 * WIDTH) ** -0.5) is released
+    assert inner.std().item() == pytest.approx((12 * WIDTH) ** -0.5 if released else WIDTH**-0.5, rel=0.05)
+    assert bool(state["head.classifier.bias"].any()) is released
+    assert "head.block.attn.qkv.bias" not in state
