@@ -93,7 +93,8 @@ def breakdown(
     except ModelError:
         raise
     except Exception as error:  # whatever a user's model does that tensors without values cannot
-        raise Uncountable(f"{options.name}: its cost cannot be counted: {type(error).__name__}: {first_line(error)}") from error
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise Uncountable(f"{options.name}: its cost cannot be counted: {reason}") from error
     if given != [1, classes]:
         raise ModelError(f"{options.name}: it gives {given} for one clip, not logits b k: [1, {classes}]")
     return [_module_cost(name, module, own) for name, module in model.named_modules() if _depth(name) <= depth]

@@ -96,7 +96,8 @@ def predict(
     except ModelError:
         raise
     except Exception as error:  # whatever a user's model does that tensors without values cannot
-        raise ModelError(f"{options.name}: its memory cannot be predicted: {type(error).__name__}: {first_line(error)}") from error
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise ModelError(f"{options.name}: its memory cannot be predicted: {reason}") from error
     lasting = held.parameters + held.optimizer + held.input
     return Memory(
         parameters_bytes=held.parameters,

@@ -303,7 +303,7 @@ def broken(order, tmp_path, embedded_cache) -> Order:
     (copy / "COMPLETE").write_text("", encoding="utf-8")
     for video in (source / "videos").iterdir():
         (copy / "videos" / video.name).symlink_to(video)
-    from harness.data.datasets import subset
+    from harness.data.videos import subset
 
     for video in (subset(dataset.train, order.spec.data.fraction)[0], dataset.val[0]):
         path = copy / "videos" / video.path.name
