@@ -1,7 +1,7 @@
-"""Functions run in processes of their own, so that a file that crashes or hangs FFmpeg costs that file and nothing else.
+"""Functions run in processes of their own, so that a file that crashes or hangs FFmpeg costs that file and no more.
 
-Each process does one task at a time, so whoever kills it is known. The processes are new interpreters, not copies of this
-one: they hold no torch, no CUDA context and no main module, and end within a second of the process that started them.
+Each process does one task at a time, so whoever kills it is known. The processes are new interpreters, not copies of
+this one: they hold no torch, no CUDA context and no main module, and end within a second of who started them.
 """
 
 import json
@@ -65,7 +65,9 @@ class Pool:
     def __enter__(self) -> "Pool":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -166,10 +168,10 @@ class _Process:
         if not self._has_answer(START_LIMIT_S) or not self._answers.read(1):
             self.kill()
             code = self._process.wait()
-            raise RuntimeError(f"a process of the pool did not start (exit code {code}); its errors are above, on stderr")
+            raise RuntimeError(f"a process of the pool did not start (exit code {code}); its errors are on stderr")
 
     def call(self, function: Callable[[T], R], task: T, timeout_s: float) -> R:
-        """The function's result; raises _Ended where the process does not live to give it, RuntimeError where it raised."""
+        """The function's result; raises _Ended where the process does not live to give it, RuntimeError if it fails."""
         request = pickle.dumps((function, task))
         self.fresh = False
         try:

@@ -17,7 +17,7 @@ def test_each_kind_of_mistake_has_its_sentence():
         ("size", "expected a whole number, got 1.5"),
         ("mean", "expected a number, got nothing"),
         ("std", "input should be greater than 0, got 0"),
-        ("sise", "unknown key 'sise' (did you mean 'size'?); allowed: frames, stride, size, mean, std"),
+        ("sise", "unknown key 'sise' (did you mean 'size'?); allowed: frames, stride, size, mean, std, bgr"),
     ]
 
 

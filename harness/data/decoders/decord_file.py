@@ -1,8 +1,8 @@
 """decord, for the files whose frames it finds.
 
 It counts frames from the key frame that it jumped to, and so miscounts where pictures of one group refer to the group
-before, and where packets are hidden or timestamps are not those of showing (AVI, MPEG-TS): it gives its neighbours instead
-of the frames asked for, without a word. `harness.data.decoders.scan` tells which files those are; PyAV reads them.
+before, and where packets are hidden or timestamps are not those of showing (AVI, MPEG-TS): it gives their neighbours
+for the frames asked for, without a word. `harness.data.decoders.scan` tells which files those are; PyAV reads them.
 """
 
 import os
@@ -40,7 +40,7 @@ finally:
 decord.logging.set_level(decord.logging.FATAL)
 
 FAULT_TOLERANCE = 1e-9
-"""Share of a video's frames that may be missing and repeat another instead: none. 0 would mean any (dmlc/decord#119)."""
+"""Share of a video's frames that may be missing and repeat another: none. 0 would mean any (dmlc/decord#119)."""
 
 FAULTS = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError, EOFError)
 
@@ -63,7 +63,7 @@ class DecordFile(VideoFile):
             for slot, frame in enumerate(_walk(self._reader(height, width), wanted, self.height * self.width)):
                 frames[slot] = _pixels(frame, height, width)
         except FAULTS:
-            # Its thread decodes ahead, so it also fails at frames before the damage, and cannot say which one is damaged.
+            # Its thread decodes ahead: it also fails at frames before the damage, and cannot say which is damaged.
             return PyavFile(**vars(self)).read(wanted, height, width)
         return frames
 

@@ -78,6 +78,7 @@ class Scaler:
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> Frames:
+        """One frame."""
         described = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, frame.rotation)
         if self._made_for != described:  # the first, or a stream that changes: kept, as making it takes long
             self._graph = self._filters(frame)
@@ -85,8 +86,7 @@ class Scaler:
         self._graph.push(frame)
         scaled = self._graph.pull()
         assert isinstance(scaled, VideoFrame)
-        array: Frames = scaled.to_ndarray()
-        return array
+        return np.asarray(scaled.to_ndarray(), np.uint8)
 
     def _filters(self, frame: VideoFrame) -> Graph:
         graph = Graph()
@@ -94,7 +94,10 @@ class Scaler:
         turns = TURNS.get(quarters(frame), ())
         made = [
             graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=frame.time_base or Fraction(1, 1000),
             ),
             *(graph.add("transpose", turn) for turn in turns),
             graph.add("scale", f"{self.width}:{self.height}"),
@@ -137,7 +140,7 @@ class _Reader:
         return int(self.timeline.times[self.timeline.packets[index]])
 
     def _decode(self, start: int, last: int, seek: bool, wanted: frozenset[int]) -> Iterator[VideoFrame]:
-        """The frames of the packets from a key frame to `last`, except those that neither are wanted nor referred to."""
+        """The frames of the packets from a key frame to `last`, but for those neither wanted nor referred to."""
         context = self.stream.codec_context
         context.flush_buffers()
         may_skip = context.name in SKIPPING
@@ -174,10 +177,10 @@ class _Reader:
         with opened(self.path) as (container, stream):
             yield from _while_at(times, islice(_full(container.demux(stream)), start, None))
 
-    def _number(self, time: int) -> int:
+    def _number(self, time: int | None) -> int:
         """The frame shown at a time."""
         shown = self.timeline.times[self.timeline.packets]
-        return int(np.searchsorted(shown, time))
+        return int(np.searchsorted(shown, time or 0))
 
 
 def _full(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:

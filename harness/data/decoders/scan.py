@@ -26,10 +26,10 @@ MAX_PIXELS = 1 << 26
 """Twice a picture of 8K; what claims more is damaged, and would take gigabytes."""
 
 KINDS = {"mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg", "mxf", "nut", "gif"}
-"""FFmpeg's names of containers of video. It opens far more: pictures, playlists that lead elsewhere, even plain text."""
+"""FFmpeg's names of containers of video. It opens far more: pictures, playlists that lead elsewhere, plain text."""
 
 FAULTS = (av.FFmpegError, OSError, ValueError, EOFError, LookupError, ArithmeticError, MemoryError)
-"""What PyAV raises at damaged files: a stream that appears midway is an IndexError, a rate of nothing a division by it."""
+"""What PyAV raises at damaged files: a stream that appears midway is an IndexError, a rate of zero a division."""
 
 RATE_FRAMES = 10
 """From this many frames on, timestamps tell a rate that can overrule the header's."""
@@ -61,8 +61,8 @@ class Scan:
     codec: str
     timeline: Timeline | None
     plain: bool
-    """Whether decord finds its frames: mp4 or Matroska, nothing hidden, groups of pictures that are closed, a first picture
-    that is whole, and as many frames as the header says: decord takes memory for those, and its process ends (abort)."""
+    """Whether decord finds its frames: mp4 or Matroska, nothing hidden, groups of pictures that are closed, a first
+    picture that is whole, as many frames as the header says (decord takes memory for those, and its process aborts)."""
 
 
 @contextmanager

@@ -18,13 +18,15 @@ def test_a_second_run_recomputes_nothing(finished):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_suite_without_a_report_lists_its_jobs(finished, tmp_path):
+def test_a_suite_without_a_report_compares_its_variants(finished, tmp_path):
     suite, root = finished
     plain = tmp_path / "plain.yaml"
     plain.write_text(suite.read_text(encoding="utf-8").replace("reports: [table1]\n", ""), encoding="utf-8")
     ended = harness("run", plain, "--root", root)
     assert ended.returncode == 0
-    assert "divided  done   top-1 " in ended.stdout
+    assert "attention divided" in ended.stdout
+    lines = (root / "reports" / "plain" / "comparison.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["scheme", "attention space", "attention divided"]
     assert "K400" not in ended.stdout
 
 
