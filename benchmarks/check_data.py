@@ -46,7 +46,7 @@ def main(videos: int, workers: int) -> None:
             subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
             seconds = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
-            print(f"{what}: {videos:,} videos in {seconds:.1f} s ({videos / seconds:,.0f} a second), {workers} workers,")
+            print(f"{what}: {videos:,} videos in {seconds:.1f} s ({videos / seconds:,.0f}/s), {workers} workers,")
             print(f"       at most {peak:.0f} MiB in one process")
 
 

@@ -1,194 +1,119 @@
-"""Decoding against what it is to be quicker than, side by side in one run; medians of repeats that take turns.
+"""Videos and clips a second from 10-second 340 x 256 H.264 files: ours beside the usual ways, in turns, in one run.
 
-    PYTHONPATH=. python benchmarks/decode_clips.py [testing|training|embedded ...]
+    PYTHONPATH=. python benchmarks/decode_clips.py [rounds]
 
-testing    videos a second for 10 clips x 3 crops: one decode of a video for all views, against one for each view
-training   clips a second: only what is needed, against decoding the whole video with PyAV and picking frames then
-embedded   milliseconds a clip of the embedded sets, against decord's own `get_batch`
+testing   10 clips x 3 crops of a video from one decode, beside a decode for each of the 30 views
+training  one clip of 8 frames, beside a loader that decodes the whole video by PyAV and then picks frames
+each with 1 and with 2 processes
 """
 
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import av
-import decord
 import numpy as np
 
-from harness.data.datasets import open_dataset
-from harness.data.decode import open_video
 from harness.data.pool import Pool
-from harness.data.sampling import crop_offsets, dense_indices, frame_step, middle_or_spread_starts, short_side_size
+from harness.data.sampling import crop_offsets, dense_indices, random_start, short_side_size
+from harness.data.tasks import ClipTask, Source, ViewsTask, test_views, train_clip
 
-FRAMES, SIZE = 8, 224
-STRIDES = (32, 8)
-CLIPS, CROPS = 10, 3
-ROUNDS = 7
-
-Task = tuple[str, str, int, int]
-"""Path, decoder, a number to draw by and a stride."""
+SECONDS, FPS, HEIGHT, WIDTH = 10, 30, 256, 340
+VIDEOS, CLIPS, CROPS, FRAMES, STRIDE, SIZE = 12, 10, 3, 8, 32, 224
 
 
-def film(path: Path, frames: int = 300, height: int = 256, width: int = 340) -> Path:
-    """Ten seconds of H.264 as Kinetics is stored: x264's defaults (B-frames, a key frame at least every 250 frames)."""
-    generator = np.random.default_rng(len(path.name))
-    scene = generator.integers(0, 255, (height // 8 + 12, width // 8 + 50, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+def write(path: Path, seed: int) -> None:
+    """Moving noise, blurred: about as many bits as a film of people."""
+    generator = np.random.default_rng(seed)
+    small = generator.integers(0, 256, (HEIGHT // 8 + 40, WIDTH // 8 + 40, 3), np.uint8)
+    still = np.kron(small, np.ones((8, 8, 1), np.uint8))
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": "23"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index in range(frames):
-            down, right = index % 90, index
-            picture = scene[down : down + height, right : right + width] // 2 + generator.integers(
-                0, 16, (height, width, 1), dtype=np.uint8
-            )
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        stream = container.add_stream("libx264", rate=FPS, options={"crf": "24", "preset": "medium"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(SECONDS * FPS):
+            top, left = index % 300, index * 2 % 300
+            picture = still[top : top + HEIGHT, left : left + WIDTH].astype(np.int16)
+            noisy = np.clip(picture + generator.integers(-16, 17, picture.shape), 0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(noisy), format="rgb24")))
         container.mux(stream.encode())
-    return path
 
 
-def together(task: Task) -> int:
+def source(path: Path) -> Source:
+    return Source(path, 0, None, "decord", "dense", FRAMES, STRIDE, SIZE)
+
+
+def once(path: Path) -> int:
     """All views of a video from one decode."""
-    path, decoder, _, stride = task
-    video = open_video(Path(path), decoder)
-    clips, (height, width) = plan(video, stride)
-    frames = video.read(np.concatenate(clips), height, width)
-    offsets = crop_offsets(height, width, SIZE, CROPS)
-    return sum(part[:, y : y + SIZE, x : x + SIZE].copy().shape[0] for part in np.split(frames, CLIPS) for y, x in offsets)
+    return len(test_views(ViewsTask(source(path), ((CLIPS, CROPS),))).views)
 
 
-def apart(task: Task) -> int:
-    """A decode for each view, as loaders do whose item is a view: only its frames, and only once scaled."""
-    path, decoder, _, stride = task
-    total = 0
-    for clip in range(CLIPS):
-        for crop in range(CROPS):
-            video = open_video(Path(path), decoder)
-            clips, (height, width) = plan(video, stride)
-            top, left = crop_offsets(height, width, SIZE, CROPS)[crop]
-            total += video.read(clips[clip], height, width)[:, top : top + SIZE, left : left + SIZE].copy().shape[0]
-    return total
+def by_view(task: tuple[Path, list[tuple[float, int]]]) -> int:
+    """Each view from a decode of its own, as loaders do that know clips and not videos."""
+    path, keys = task
+    asked = [ViewsTask(source(path), ((CLIPS, CROPS),), frozenset(keys) - {key}) for key in keys]
+    return sum(len(test_views(each).views) for each in asked)
 
 
-def plan(video, stride: int) -> tuple[list[np.ndarray], tuple[int, int]]:
-    step = frame_step(stride, video.fps)
-    starts = middle_or_spread_starts(video.frames, FRAMES, step, CLIPS)
-    clips = [dense_indices(video.frames, FRAMES, step, start) for start in starts]
-    return clips, short_side_size(video.height, video.width, SIZE)
+def ours(task: tuple[Path, int]) -> int:
+    path, seed = task
+    return len(train_clip(ClipTask(source(path), (SIZE, SIZE * 1.25), (seed,))).frames)
 
 
-def needed(task: Task) -> int:
-    """A training clip: only its frames, at the size that it is cut from."""
-    path, decoder, seed, stride = task
-    video = open_video(Path(path), decoder)
-    return video.read(picks(video.frames, video.fps, seed, stride), *short_side_size(video.height, video.width, 240)).shape[0]
+def whole(task: tuple[Path, int]) -> int:
+    """Decode everything, then pick, scale and crop: PySlowFast's PyAV loader in short."""
+    path, seed = task
+    generator = np.random.default_rng(seed)
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_count = 1
+        frames = list(container.decode(video=0))
+    picked = dense_indices(len(frames), FRAMES, STRIDE, random_start(len(frames), FRAMES, STRIDE, generator))
+    height, width = short_side_size(HEIGHT, WIDTH, round(generator.uniform(SIZE, SIZE * 1.25)))
+    top, left = crop_offsets(height, width, SIZE, 1)[0]
+    made = [frames[index].reformat(width, height, "rgb24").to_ndarray() for index in picked.tolist()]
+    return len(np.stack(made)[:, top : top + SIZE, left : left + SIZE])
 
 
-def whole(task: Task) -> int:
-    """The same clip from all frames of the video, decoded and converted by PyAV as in its manual, then picked."""
-    path, _, seed, stride = task
-    with av.open(path) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        rate = float(stream.average_rate)
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
-    return len([frames[index] for index in picks(len(frames), rate, seed, stride)])
-
-
-def whole_picked_raw(task: Task) -> int:
-    """As `whole`, with no frame converted that is not picked: the least that decoding all can cost."""
-    path, _, seed, stride = task
-    with av.open(path) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        rate = float(stream.average_rate)
-        frames = list(container.decode(stream))
-    return len([frames[index].to_ndarray(format="rgb24") for index in picks(len(frames), rate, seed, stride)])
-
-
-def picks(length: int, fps: float, seed: int, stride: int) -> np.ndarray:
-    step = frame_step(stride, fps)
-    start = np.random.default_rng(seed).uniform(0, max(0, length - 1 - step * (FRAMES - 1)))
-    return dense_indices(length, FRAMES, step, start)
-
-
-def rate(function: Callable[[Task], int], tasks: list[Task], pool: Pool) -> float:
-    """Tasks a second."""
+def rate(pool: Pool, function: Callable, tasks: Iterable) -> float:
+    tasks = list(tasks)
     began = time.perf_counter()
-    assert all(isinstance(result, int) for result in pool.map(function, tasks))
+    done = list(pool.map(function, tasks))
+    assert all(isinstance(each, int) and each for each in done), done
     return len(tasks) / (time.perf_counter() - began)
 
 
-def compare(title: str, kinds: dict[str, tuple[Callable[[Task], int], list[Task]]], base: str) -> None:
-    """Print each kind's median rate with 1 and 2 workers, and its ratio to `base`."""
-    for workers in (1, 2):
-        with Pool(workers) as pool:
-            for function, tasks in kinds.values():  # start the processes, open the files
-                list(pool.map(function, tasks[:workers]))
-            measured: dict[str, list[float]] = {name: [] for name in kinds}
-            for _ in range(ROUNDS):  # turn about, so that a busy moment meets all
-                for name, (function, tasks) in kinds.items():
-                    measured[name].append(rate(function, tasks, pool))
-        middle = {name: statistics.median(values) for name, values in measured.items()}
-        for name, value in middle.items():
-            print(f"{title}, {workers} workers, {name}: {value:.2f}/s, {value / middle[base]:.2f} x", flush=True)
-
-
-def testing(folder: Path) -> None:
-    paths = [str(film(folder / f"test{'-' * index}.mp4")) for index in range(2)]
-    kinds = {}
-    for decoder in ("decord", "pyav"):
-        tasks = [(path, decoder, 0, STRIDES[0]) for path in paths]
-        kinds |= {f"{decoder}, each view": (apart, tasks), f"{decoder}, all views": (together, tasks * 4)}
-    compare(f"testing, {CLIPS} clips x {CROPS} crops of {FRAMES} x {STRIDES[0]}", kinds, "decord, each view")
-
-
-def training(folder: Path) -> None:
-    paths = [str(film(folder / f"train{'-' * index}.mp4")) for index in range(4)]
-    for stride in STRIDES:
-        tasks = {name: [(path, name, seed, stride) for seed, path in enumerate(paths)] for name in ("decord", "pyav")}
-        kinds = {
-            "whole video, all converted": (whole, tasks["pyav"]),
-            "whole video, picks converted": (whole_picked_raw, tasks["pyav"]),
-            **{f"{decoder}, what is needed": (needed, tasks[decoder]) for decoder in tasks},
-        }
-        compare(f"training, {FRAMES} x {stride}", kinds, "whole video, all converted")
-
-
-def embedded(folder: Path) -> None:
-    height, width, indices = 34, 40, np.arange(0, 16, 2)  # a width that get_batch can read: it fails on 24, 48, 72, ...
-
-    def ours(path: Path) -> np.ndarray:
-        return open_video(path).read(indices, height, width)
-
-    def get_batch(path: Path) -> np.ndarray:
-        reader = decord.VideoReader(str(path), ctx=decord.cpu(0), width=width, height=height, num_threads=1)
-        return reader.get_batch(indices.tolist()).asnumpy()
-
-    for name in ("motion", "appearance"):
-        paths = [video.path for video in open_dataset(name, cache=folder).train[:200]]
-        assert np.array_equal(ours(paths[0]), get_batch(paths[0]))
-        times: dict[Callable[[Path], np.ndarray], list[float]] = {ours: [], get_batch: []}
-        for _ in range(ROUNDS):
-            for read, measured in times.items():
-                began = time.perf_counter()
-                for path in paths:
-                    read(path)
-                measured.append((time.perf_counter() - began) / len(paths) * 1000)
-        mine, its = (statistics.median(measured) for measured in times.values())
-        print(f"embedded, {name}: ours {mine:.2f} ms, get_batch {its:.2f} ms a clip, {its / mine:.2f} x", flush=True)
-
-
-def main() -> None:
-    parts = {"testing": testing, "training": training, "embedded": embedded}
+def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for name in sys.argv[1:] or parts:
-            parts[name](Path(folder))
+        paths = [Path(folder) / f"{number}.mp4" for number in range(VIDEOS)]
+        for number, path in enumerate(paths):
+            write(path, number)
+        keys = {path: [v.key for v in test_views(ViewsTask(source(path), ((CLIPS, CROPS),))).views] for path in paths}
+        print(f"{VIDEOS} files of {np.mean([path.stat().st_size for path in paths]) / 1e6:.2f} MB")
+        for workers in (1, 2):
+            with Pool(workers) as pool:
+                list(pool.map(once, paths[:workers]))
+                found: dict[str, list[float]] = {"once": [], "by view": [], "ours": [], "whole": []}
+                for turn in range(rounds):
+                    found["once"].append(rate(pool, once, paths))
+                    found["by view"].append(rate(pool, by_view, [(path, keys[path]) for path in paths[:2]]))
+                    found["ours"].append(rate(pool, ours, [(path, turn) for path in paths]))
+                    found["whole"].append(rate(pool, whole, [(path, turn) for path in paths]))
+            tell("testing, videos/s", workers, found["once"], found["by view"])
+            tell("training, clips/s", workers, found["ours"], found["whole"])
+
+
+def tell(what: str, workers: int, mine: list[float], theirs: list[float]) -> None:
+    ratios = [one / other for one, other in zip(mine, theirs, strict=True)]
+    print(
+        f"{what}, {workers} worker{'s' if workers > 1 else ''}: {statistics.median(mine):.2f} beside "
+        f"{statistics.median(theirs):.2f}: {statistics.median(ratios):.2f} times "
+        f"({min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":
-    from benchmarks.decode_clips import main as imported  # under a name that other processes can import
+    from benchmarks import decode_clips  # by the name under which the pool's processes find its functions
 
-    imported()
+    decode_clips.main(int(sys.argv[1]) if sys.argv[1:] else 5)

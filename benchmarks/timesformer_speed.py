@@ -29,8 +29,8 @@ from transformers import TimesformerConfig, TimesformerForVideoClassification
 from harness.cost import count
 from harness.measure import PeakMemory
 from harness.memory import predict
-from harness.timing import wait_for
 from harness.step import autocast
+from harness.timing import wait_for
 from models.catalog import SIZES, TimeSformerOptions
 from models.timesformer import TimeSformer
 from models.weights import load_into, understood

@@ -6,10 +6,9 @@ content, so that it is answered at once and without torch the next time.
 What a prediction leaves out, and a device needs on top: its driver's context, the workspaces of cuBLAS and cuDNN, and
 what the caching allocator holds in pieces too small to use. On a GPU it was not checked against measurement yet.
 
-On a CPU it is within 5 % of what a process takes, where glibc gives freed blocks back at once, and within 12 % for
-inference of convolutional networks, for which oneDNN holds copies in a layout of its own. As glibc is by default it
-keeps freed blocks for later, and a process takes 10 to 30 % more than predicted in training, and up to twice as much in
-small tests. Compiled models hold less in training. `benchmarks/predict_memory.py` prints both beside predictions.
+On a CPU it is within 5 % of what a process takes, where glibc gives freed blocks back at once. As glibc is by default
+it keeps freed blocks for later, and a process takes 10 to 30 % more than predicted in training, and up to twice as much
+in small tests. Compiled models hold less in training. `benchmarks/predict_memory.py` prints both beside predictions.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ from models.catalog import Options
 from models.registry import ModelError, build, first_line
 from results.store import write_atomic
 
-PREDICTOR_VERSION = 1
+PREDICTOR_VERSION = 2
 """Raised when the same options come to need other memory: the predictor changed, or a model."""
 
 OVERHEAD_BYTES = 2**30

@@ -173,6 +173,7 @@ class ConvOptions(Options):
 
     COSTLESS = frozenset({"dropout"})
     CLASSIFIER = "head.projection."
+    REVISION = 1  # convolutions as sums over frames round otherwise on a CPU
     BATCH_STATISTICS = True
 
     dropout: float = Field(default=0.5, ge=0, lt=1)

@@ -33,7 +33,9 @@ class Fusion(nn.Module):
 
     def forward(self, slow: Tensor, fast: Tensor) -> Tensor:
         """Slow `b c t h w` and fast `b f (t alpha) h w` -> `b (c + 2 f) t h w`."""
-        return torch.cat([slow, F.relu(self.bn(self.conv(fast)), inplace=True)], dim=1)
+        given = F.relu(self.bn(self.conv(fast)), inplace=True)
+        # Of small maps, torch's convolution leaves this layout on a CPU, and the slow pathway would with it.
+        return torch.cat([slow, given.contiguous(memory_format=torch.channels_last_3d)], dim=1)
 
 
 class SlowFast(nn.Module):
@@ -65,14 +67,17 @@ class SlowFast(nn.Module):
     def windows(self, clip: Tensor) -> Tensor:
         """`b c t h w -> b h w c`, a vector for each window of the training size."""
         check_clip(self.options, clip)
-        clip = clip.contiguous(memory_format=torch.channels_last_3d)  # as in I3D: faster on a CPU
-        picked = torch.stack([clip[:, :, index] for index in slow_frames(clip.shape[2], self.alpha)], dim=2)
-        slow = self.slow.stem(picked.contiguous(memory_format=torch.channels_last_3d))
-        fast = self.fast.stem(clip)
+        slow, fast = self.stems(clip)
         for index, fuse in enumerate(self.fuse):
             slow = self.slow.stages[index](fuse(slow, fast))
             fast = self.fast.stages[index](fast)
         return self.head.pool([slow, fast])
+
+    def stems(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """What enters the stages, slow and fast: `b c t h w -> b s t/alpha h/4 w/4, b f t h/4 w/4`."""
+        clip = clip.contiguous(memory_format=torch.channels_last_3d)  # as in I3D: faster on a CPU
+        picked = torch.stack([clip[:, :, index] for index in slow_frames(clip.shape[2], self.alpha)], dim=2)
+        return self.slow.stem(picked.contiguous(memory_format=torch.channels_last_3d)), self.fast.stem(clip)
 
 
 class Pathway(nn.Module):

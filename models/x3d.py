@@ -14,13 +14,14 @@ M here and in PySlowFast's model zoo, 3.76 M in the paper).
 
 import math
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from models.catalog import X3DS, X3DOptions
 from models.registry import check, check_clip
-from models.resnet3d import initialise, mean_prediction, pool_windows
+from models.resnet3d import FrameConv, initialise, mean_prediction, pool_windows
 
 BLOCKS = (1, 2, 5, 3)  # of X2D's four stages
 INNER = 2.25  # times a stage's width: channels of its depthwise convolutions (gamma_b)
@@ -41,13 +42,14 @@ class Stem(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv_xy = nn.Conv3d(3, width, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), bias=False)
-        padding = (STEM_KERNEL // 2, 0, 0)
-        self.conv = nn.Conv3d(width, width, (STEM_KERNEL, 1, 1), padding=padding, groups=width, bias=False)
+        self.conv_xy = FrameConv(3, width, (1, 3, 3), stride=2)
+        self.conv = FrameConv(width, width, (STEM_KERNEL, 1, 1), groups=width)
         self.bn = nn.BatchNorm3d(width)
 
     def forward(self, clip: Tensor) -> Tensor:
         """`b 3 t h w -> b c t h/2 w/2`."""
+        if clip.device.type == "cpu":  # as in I3D; on a GPU torch takes channels apart in 3D only without this layout
+            clip = clip.contiguous(memory_format=torch.channels_last_3d)
         return F.relu(self.bn(self.conv(self.conv_xy(clip))), inplace=True)
 
 
@@ -73,16 +75,16 @@ class Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, squeeze: bool) -> None:
         super().__init__()
         inner = int(INNER * outputs)
-        self.a = nn.Conv3d(inputs, inner, 1, bias=False)
+        self.a = FrameConv(inputs, inner, (1, 1, 1))
         self.a_bn = nn.BatchNorm3d(inner)
-        self.b = nn.Conv3d(inner, inner, 3, stride=(1, stride, stride), padding=1, groups=inner, bias=False)
+        self.b = FrameConv(inner, inner, (3, 3, 3), stride, groups=inner)
         self.b_bn = nn.BatchNorm3d(inner)
         self.se = SqueezeExcitation(inner) if squeeze else nn.Identity()
-        self.c = nn.Conv3d(inner, outputs, 1, bias=False)
+        self.c = FrameConv(inner, outputs, (1, 1, 1))
         self.c_bn = nn.BatchNorm3d(outputs)
-        self.shortcut: nn.Conv3d | None = None
+        self.shortcut: FrameConv | None = None
         if inputs != outputs or stride != 1:
-            self.shortcut = nn.Conv3d(inputs, outputs, 1, stride=(1, stride, stride), bias=False)
+            self.shortcut = FrameConv(inputs, outputs, (1, 1, 1), stride)
             self.shortcut_bn = nn.BatchNorm3d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -91,7 +93,8 @@ class Block(nn.Module):
         branch = F.silu(self.se(self.b_bn(self.b(branch))), inplace=True)
         branch = self.c_bn(self.c(branch))
         short = x if self.shortcut is None else self.shortcut_bn(self.shortcut(x))
-        return F.relu(short + branch, inplace=True)
+        branch += short  # neither norm needs its output for gradients
+        return F.relu(branch, inplace=True)
 
 
 def stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
@@ -111,9 +114,9 @@ class Head(nn.Module):
         super().__init__()
         inner = int(INNER * channels)
         self.window = window
-        self.conv_5 = nn.Conv3d(channels, inner, 1, bias=False)
+        self.conv_5 = FrameConv(channels, inner, (1, 1, 1))
         self.conv_5_bn = nn.BatchNorm3d(inner)
-        self.lin_5 = nn.Conv3d(inner, HEAD_WIDTH, 1, bias=False)
+        self.lin_5 = FrameConv(inner, HEAD_WIDTH, (1, 1, 1))
         self.dropout = nn.Dropout(dropout)
         self.projection = nn.Linear(HEAD_WIDTH, classes)
 

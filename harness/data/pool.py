@@ -197,18 +197,15 @@ class _Process:
         return any(poll.poll(piece_s * 1000) for _ in range(round(limit_s / piece_s)))
 
     def _death(self) -> str:
-        self.kill_later()
-        code = self._process.wait()
+        """What ended the process, whose socket is shut; it is given the time to die of it."""
+        try:
+            code = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
         if code >= 0:
             return f"ended the decoder, exit code {code}"
         return f"killed the decoder, signal {-code} ({signal.Signals(-code).name})"
-
-    def kill_later(self) -> None:
-        """Gives a process that is dying, whose socket is shut, the time to say of what."""
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
     def kill(self) -> None:
         self._process.kill()

@@ -6,12 +6,48 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.resnet3d import Bottleneck, NonLocal, Stem, mean_prediction, pool_windows
+from models import registry
+from models.catalog import I3DOptions, SlowFastOptions, X3DOptions
+from models.resnet3d import Bottleneck, FrameConv, NonLocal, Stem, mean_prediction, pool_windows
 
 
 @pytest.mark.parametrize(("pool", "side"), [(True, 8), (False, 16)])
 def test_the_stem_halves_once_or_twice(pool, side):
     assert Stem(16, 5, pool)(torch.zeros(1, 3, 4, 32, 32)).shape == (1, 16, 4, side, side)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+@pytest.mark.parametrize(("kernel", "stride", "groups"), [((1, 3, 3), 2, 1), ((5, 1, 1), 1, 1), ((3, 3, 3), 2, 6)])
+def test_frames_as_images_give_the_same_sums_and_gradients_as_one_convolution_in_3d(kernel, stride, groups, frames):
+    conv = FrameConv(6, 12, kernel, stride, groups=groups, bias=True)
+    clip = torch.randn(2, 6, frames, 7, 8, requires_grad=True)
+    whole = F.conv3d(clip, conv.weight, conv.bias, conv.stride, conv.padding, groups=groups)
+    taken_apart = conv(clip.contiguous(memory_format=torch.channels_last_3d))
+    torch.testing.assert_close(taken_apart, whole, rtol=1e-4, atol=1e-5)
+    assert taken_apart.is_contiguous(memory_format=torch.channels_last_3d)
+    sought = (clip, conv.weight, conv.bias)
+    weights = torch.randn_like(whole)
+    expected = torch.autograd.grad((whole * weights).sum(), sought)
+    given = torch.autograd.grad((taken_apart * weights).sum(), sought)
+    torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [(I3DOptions(size="demo", non_local=True), 8), (SlowFastOptions(size="demo"), 16), (X3DOptions(size="demo"), 4)],
+    ids=lambda each: getattr(each, "name", None),
+)
+@pytest.mark.parametrize("clips", [1, 2])
+def test_channels_stay_last_through_the_whole_model(options, frames, clips):
+    model = registry.build(options, frames, 64, 5).eval()
+    seen = []
+    for module in model.modules():
+        if isinstance(module, FrameConv):
+            module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        model(torch.randn(clips, 3, frames, 64, 64))
+    assert seen
+    assert all(x.is_contiguous(memory_format=torch.channels_last_3d) for x in seen)
 
 
 def test_a_new_bottleneck_with_its_last_norm_at_zero_passes_its_input_on():

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from harness.data.decoders.file import DecodeError, Frames, VideoFile, changed_ns
-from harness.data.decoders.scan import Timeline, opened, quarters, scan, words
+from harness.data.decoders.scan import Timeline, opened, packets, pictures, quarters, scan, words
 from harness.data.sampling import Indices
 
 SKIPPING = {"h264", "hevc", "mpeg4", "mpeg2video"}
@@ -53,7 +53,7 @@ class PyavFile(VideoFile):
         slots = {index: slot for slot, index in enumerate(wanted.tolist())}
         number = 0
         try:
-            for number, frame in enumerate(container.decode(stream)):
+            for number, frame in enumerate(pictures(container, stream)):
                 if frame.is_corrupt:
                     raise DecodeError(self.path, f"frame {number}: damaged")
                 if number in slots:
@@ -171,11 +171,11 @@ class _Reader:
         times = self.timeline.times[start : last + 1].tolist()
         if seek:
             self.container.seek(times[0], stream=self.stream)
-            sought = dropwhile(lambda packet: packet.pts != times[0], _full(self.container.demux(self.stream)))
+            sought = dropwhile(lambda packet: packet.pts != times[0], _full(packets(self.container, self.stream)))
             yield from _while_at(times, sought)
             return
         with opened(self.path) as (container, stream):
-            yield from _while_at(times, islice(_full(container.demux(stream)), start, None))
+            yield from _while_at(times, islice(_full(packets(container, stream)), start, None))
 
     def _number(self, time: int | None) -> int:
         """The frame shown at a time."""
@@ -183,13 +183,13 @@ class _Reader:
         return int(np.searchsorted(shown, time or 0))
 
 
-def _full(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
-    return (packet for packet in packets if packet.size)
+def _full(found: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    return (packet for packet in found if packet.size)
 
 
-def _while_at(times: list[int], packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+def _while_at(times: list[int], found: Iterator[av.Packet]) -> Iterator[av.Packet]:
     """The packets, as long as they are shown at these times."""
-    for time, packet in zip(times, packets, strict=False):
+    for time, packet in zip(times, found, strict=False):
         if packet.pts != time:
             return
         yield packet

@@ -4,11 +4,12 @@ Containers tell the number of frames wrongly or not at all, and say nothing of t
 all packets are read (not decoded): 1 ms for ten seconds of video.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import av
 import av.logging
@@ -85,6 +86,21 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise DecodeError(path, words(error)) from None
 
 
+def packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+    """The stream's packets, the last one empty. PyAV's own generator leaks where it is left early and not closed."""
+    found = cast(Generator[av.Packet, None, None], container.demux(stream))
+    try:
+        yield from found
+    finally:
+        found.close()
+
+
+def pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The stream's frames, from where it is to its end."""
+    for packet in packets(container, stream):
+        yield from stream.codec_context.decode(packet if packet.size else None)
+
+
 def words(error: Exception, damage: str = "not a video, or cut short") -> str:
     """What FFmpeg says, without its number and the file's name; `damage` for its "Invalid data"."""
     said = getattr(error, "strerror", None) or str(error)
@@ -114,7 +130,7 @@ def _first_picture(path: Path, container: InputContainer, stream: VideoStream) -
     """(height, width) of the first picture as shown, and whether it is sound; what does not decode is passed over."""
     if stream.width * stream.height > MAX_PIXELS:
         raise DecodeError(path, f"pictures of {stream.width} x {stream.height} pixels")
-    for frame in container.decode(stream):
+    for frame in pictures(container, stream):
         height, width = (frame.width, frame.height) if quarters(frame) % 2 else (frame.height, frame.width)
         return height, width, not frame.is_corrupt
     raise DecodeError(path, "no frames")
@@ -130,7 +146,7 @@ def _timeline(container: InputContainer, stream: VideoStream) -> tuple[Timeline 
     """Where each frame lies, if timestamps tell, and whether any packet is not a frame."""
     found = [
         (packet.pts, packet.is_keyframe, packet.is_discard or _is_unseen(packet, stream))
-        for packet in container.demux(stream)
+        for packet in packets(container, stream)
         if packet.size
     ]
     if not found or any(time is None for time, _, _ in found):
@@ -196,4 +212,4 @@ def _is_plain(container: InputContainer, stream: VideoStream, timeline: Timeline
 def _count(path: Path) -> int:
     """Frames that the whole stream decodes to."""
     with opened(path) as (container, stream):
-        return sum(1 for _ in container.decode(stream))
+        return sum(1 for _ in pictures(container, stream))

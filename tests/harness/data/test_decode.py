@@ -50,7 +50,11 @@ def samples(length, fps):
     yield dense_indices(length, 8, step, random_start(length, 8, step, generator))
     for start in middle_or_spread_starts(length, 8, step, 5):
         yield dense_indices(length, 8, step, start)
-    yield from (random_segment_indices(length, 8, generator), segment_indices(length, 8), segment_indices(length, 16, 1, 2))
+    yield from (
+        random_segment_indices(length, 8, generator),
+        segment_indices(length, 8),
+        segment_indices(length, 16, 1, 2),
+    )
     yield generator.integers(0, length, 12)
 
 
