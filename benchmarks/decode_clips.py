@@ -3,7 +3,8 @@
     PYTHONPATH=. python benchmarks/decode_clips.py [rounds]
 
 testing   10 clips x 3 crops of a video from one decode, beside a decode for each of the 30 views
-training  one clip of 8 frames, beside a loader that decodes the whole video by PyAV and then picks frames
+training  one clip of 8 frames, beside a loader that decodes the whole video by PyAV, then picks frames and converts
+          these (PySlowFast's converts every frame, and takes several times as long)
 each with 1 and with 2 processes
 """
 
@@ -63,7 +64,7 @@ def ours(task: tuple[Path, int]) -> int:
 
 
 def whole(task: tuple[Path, int]) -> int:
-    """Decode everything, then pick, scale and crop: PySlowFast's PyAV loader in short."""
+    """Decode everything, then pick, scale and crop."""
     path, seed = task
     generator = np.random.default_rng(seed)
     with av.open(str(path)) as container:

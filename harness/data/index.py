@@ -108,7 +108,8 @@ def update(
     """
     files = dict.fromkeys(str(video.path) for split in (dataset.train, dataset.val) for video in split)
     known = {name: facts for name, facts in _read(path).items() if name in files and _holds(facts, dataset, whole)}
-    tasks = [Task(name, dataset.decoder, whole) for name in files if name not in known]
+    decoder: Decoder = "pyav" if whole else dataset.decoder  # which names damage that decord conceals
+    tasks = [Task(name, decoder, whole) for name in files if name not in known]
     told(len(known), len(files))
     path.parent.mkdir(parents=True, exist_ok=True)
     with Pool(workers) as pool, path.open("a", encoding="utf-8") as file:
@@ -158,7 +159,7 @@ def _holds(facts: Facts, dataset: Dataset, whole: bool) -> bool:
     except OSError:
         return False
     same = (status.st_size, status.st_mtime_ns) == (facts.bytes, facts.changed_ns)
-    return same and facts.decoder == dataset.decoder and (facts.whole or not whole)
+    return same and (facts.whole or (not whole and facts.decoder == dataset.decoder))
 
 
 @dataclass(frozen=True)
