@@ -21,7 +21,8 @@ def test_a_published_name_brings_its_clip_and_its_test():
 
 
 def test_how_many_views_cover_a_video_is_not_known_before():
-    told = ["profile", "timesformer", "--set", "test.clips=cover", "--set", "test.crops=1"]
+    small = ["--set", "model.size=demo", "--set", "clip.size=32"]
+    told = ["profile", "timesformer", *small, "--set", "test.clips=cover", "--set", "test.crops=1"]
     facts = json.loads(harness(*told, "--json").stdout)
     assert (facts["views"], facts["tflops"]) == (None, None)
     assert "as many clips as cover it: cover x 1 views" in harness(*told).stdout
