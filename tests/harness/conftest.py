@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from harness.files import Order
 from harness.spec import JobSpec
@@ -21,3 +22,14 @@ def order(spec: JobSpec, root: Path) -> Order:
 
 def with_recipe(spec: JobSpec, **changes) -> JobSpec:
     return replace(spec, recipe=spec.recipe.model_copy(update=changes))
+
+
+class Mean(nn.Module):
+    """The smallest model: a linear layer on a clip's mean colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, clip):
+        return self.head(clip.mean(dim=(2, 3, 4)))

@@ -8,16 +8,7 @@ from torch import nn
 from harness.data.augment import to_input
 from harness.data.clips import Drawn
 from harness.step import Step, autocast
-from tests.harness.conftest import with_recipe
-
-
-class Mean(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(3, 2)
-
-    def forward(self, clip):
-        return self.head(clip.mean(dim=(2, 3, 4)))
+from tests.harness.conftest import Mean, with_recipe
 
 
 @pytest.fixture

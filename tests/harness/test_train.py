@@ -10,7 +10,7 @@ from harness.control import Control
 from harness.data.clips import Batch, Drawn
 from harness.data.pool import Pool
 from harness.train import Diverged, State, TooManyUndecodable, Training
-from tests.harness.conftest import with_recipe
+from tests.harness.conftest import Mean, with_recipe
 
 
 class Clips:
@@ -36,15 +36,6 @@ def drawn(count):
 
 def run(training):
     training.run(Control(), lambda state: None, Pool(0))
-
-
-class Mean(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.head = nn.Linear(3, 2)
-
-    def forward(self, clip):
-        return self.head(clip.mean(dim=(2, 3, 4)))
 
 
 @pytest.fixture
