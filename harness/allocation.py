@@ -1,11 +1,12 @@
 """What runs inside a SLURM allocation: a worker process as on one machine, its signals, and being queued again.
 
-submitit calls an `Allocation` in each task of a job. It starts `harness.worker` as a process of its own, so that whatever
-happens to that one (a crash, the kernel's out-of-memory killer) is seen from outside, and so that saving takes place
-between two steps and not inside a signal handler.
+submitit calls an `Allocation` in each task of a job. It starts `harness.worker` as a process of its own, so that
+whatever happens to that one (a crash, the kernel's out-of-memory killer) is seen from outside, and so that saving takes
+place between two steps and not inside a signal handler.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,50 +15,81 @@ from pathlib import Path
 import submitit
 from submitit.core.utils import DelayedSubmission
 
-from harness import packages
-from harness.worker import RECORDED
+from harness import obituary, packages
+from harness.files import Order, read_progress
+from harness.launch import DEATHS_ALLOWED
+from harness.worker import BUSY, RECORDED, STOPPED, WRONG
 
 POLL_S = 0.2
-SAVE_S = 75.0
-"""How long a worker has to save, of the seconds that SLURM leaves after its signal."""
+EXPECTED = {RECORDED, WRONG, BUSY, STOPPED}
 
 
 class Allocation(submitit.helpers.Checkpointable):
-    """One attempt at the job in `folder`, in one task of an allocation."""
+    """The job in `folder`, in one task of an allocation, up to `attempts` times in all."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str, attempts: int, save_s: float) -> None:
+        self.folder, self.attempts, self.save_s = Path(folder), attempts, save_s
+        self.process: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> int:
-        """Run the worker to its end; its exit code, negative where a signal killed it."""
-        environment = submitit.JobEnvironment()
+        """Run the worker to its end, again where it dies; its exit code, negative where a signal killed it."""
+        for _ in range(DEATHS_ALLOWED):
+            code = self._run()
+            if code in EXPECTED:
+                return code
+            print(f"the worker died: {obituary.how(code)}", file=sys.stderr)
+        obituary.write(
+            Order.read(self.folder),
+            "failed",
+            f"the worker process died {DEATHS_ALLOWED} times, last {obituary.how(code)}",
+        )
+        return code
+
+    def _run(self) -> int:
+        task = submitit.JobEnvironment()
         ranks = {
-            "RANK": str(environment.global_rank),
-            "LOCAL_RANK": str(environment.local_rank),
-            "WORLD_SIZE": str(environment.num_tasks),
-            "HARNESS_RANK0": environment.hostnames[0],
+            "RANK": str(task.global_rank),
+            "LOCAL_RANK": str(task.local_rank),
+            "WORLD_SIZE": str(task.num_tasks),
+            "HARNESS_FIRST_NODE": task.hostnames[0],
         }
-        with (Path(self.folder) / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "harness.worker", self.folder],
+        with (self.folder / "log.txt").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "harness.worker", str(self.folder), str(os.getpid())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **ranks}, cwd=packages.ROOT,
             )  # fmt: skip
-        self.pid = process.pid
-        while process.poll() is None:
+        while self.process.poll() is None:
             time.sleep(POLL_S)
-        if process.returncode != RECORDED:
-            print(f"the worker ended with {process.returncode}", file=sys.stderr)
-        return process.returncode
+        return self.process.returncode
 
-    def checkpoint(self) -> DelayedSubmission:
-        """Called by submitit before the time limit: have the worker save and end, then be queued again."""
-        subprocess.run(["kill", "-TERM", str(self.pid)], check=False)
-        deadline = time.monotonic() + SAVE_S
-        while _lives(self.pid) and time.monotonic() < deadline:
+    def checkpoint(self) -> DelayedSubmission | None:
+        """Called by submitit before the time limit: have the worker save and end, then be queued again, or give up.
+
+        Queuing again is left to submitit where this returns; where the attempts are used up the job gets its record and
+        the process ends here.
+        """
+        if self.process:
+            self._save(self.process.pid)
+        made = int(read_progress(self.folder).get("attempt", 0))
+        if made >= self.attempts:
+            order = Order.read(self.folder)
+            obituary.write(
+                order, "timeout", f"its time limit passed in each of {made} attempts, as many as it may have"
+            )
+            sys.exit(0)
+        return DelayedSubmission(Allocation(str(self.folder), self.attempts, self.save_s))
+
+    def _save(self, pid: int) -> None:
+        """Ask the worker to save, and wait for it; without taking its exit code from `_run`, which this interrupted."""
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + self.save_s
+        while time.monotonic() < deadline:
+            try:
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                    return
+            except ChildProcessError:
+                return
             time.sleep(POLL_S)
-        return DelayedSubmission(Allocation(self.folder))
-
-
-def _lives(pid: int) -> bool:
-    """Whether a child has not ended; without taking its exit code from whoever waits for it."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None

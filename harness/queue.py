@@ -48,7 +48,14 @@ def ask(root: Path) -> dict[str, Queued]:
     known = sweeps(root)
     if not known or shutil.which("squeue") is None:
         return {}
-    command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%j|%A|%F|%K|%T|%r|%N"]
+    command = [
+        "squeue",
+        "--noheader",
+        "--array",
+        "--states=all",
+        f"--user={os.getuid()}",
+        "--format=%j|%A|%F|%K|%T|%r|%N",
+    ]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, check=True).stdout
     except (OSError, subprocess.SubprocessError):

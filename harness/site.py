@@ -28,12 +28,14 @@ class Site(Value):
     max_parallel: Positive | None = None
     slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
     setup: tuple[str, ...] = ()
-    max_requeues: Positive = 30
-    """How often a job is queued again after its time limit."""
+    max_attempts: Positive = 30
+    """How often a job is begun or gone on with, before it is recorded as `timeout`."""
+    save_s: Positive = 90
+    """Seconds before its time limit at which a job is told to save."""
 
     def beneath(self, resources: Resources) -> Resources:
         """The resources, with what they leave open taken from here."""
-        given = self.model_dump(exclude={"setup", "max_requeues", "slurm"}, exclude_none=True)
+        given = self.model_dump(exclude={"setup", "max_attempts", "save_s", "slurm"}, exclude_none=True)
         left = {key: value for key, value in given.items() if key not in resources.model_fields_set}
         return resources.model_copy(update={**left, "slurm": {**self.slurm, **resources.slurm}})
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ from harness.snapshot import Snapshot
 from harness.spec import Resources
 from results.store import write_atomic
 
-SAVE_S = 90
-"""Seconds before its time limit at which a job is told to save."""
+NEVER = 10**6
+"""Of submitit's own bound on time limits: attempts are counted in the job's folder."""
 NO_LIMIT_MIN = 24 * 60
 """The time limit of jobs whose resources and site name none."""
 OPTION = re.compile(r"^[a-z][a-z-]*$")
@@ -77,7 +77,7 @@ def _parameters(resources: Resources, site: Site, snapshot: Snapshot) -> dict[st
         "account": resources.account,
         "qos": resources.qos,
         "constraint": resources.constraint,
-        "signal_delay_s": SAVE_S,
+        "signal_delay_s": site.save_s,
         "array_parallelism": resources.max_parallel,
         "stderr_to_stdout": True,
         "additional_parameters": dict(resources.slurm) or None,
@@ -98,21 +98,29 @@ def script(array: Array, root: Path) -> str:
 def submit(array: Array, root: Path, site: Site) -> str:
     """Submit one array; returns SLURM's number of it. Raises SlurmError, and nothing is queued then."""
     token = secrets.token_hex(6)
-    folders = [order.write() for order in array.orders]
+    folders = [_unlimited(order).write() for order in array.orders]
     sweep = root / SWEEPS / f"{token}.json"
     about = {"jobs": [folder.name for folder in folders], "submitted": time.time()}
     write_atomic(sweep, json.dumps(about) + "\n")
-    executor = submitit.SlurmExecutor(folder=root / SWEEPS, max_num_timeout=site.max_requeues)
+    executor = submitit.SlurmExecutor(folder=root / SWEEPS, max_num_timeout=NEVER)
     executor.update_parameters(**array.parameters, job_name=f"{NAME}{token}")
     try:
         with executor.batch():
-            jobs = [executor.submit(Allocation(str(folder))) for folder in folders]
+            jobs = [
+                executor.submit(Allocation(str(folder), site.max_attempts, 0.8 * site.save_s)) for folder in folders
+            ]
     except (FailedJobError, FailedSubmissionError) as error:
         sweep.unlink()
         raise SlurmError(f"sbatch refused: {_reason(error)}") from error
     number = str(jobs[0].job_id).partition("_")[0]
     write_atomic(sweep, json.dumps({**about, "number": number}) + "\n")
     return number
+
+
+def _unlimited(order: Order) -> Order:
+    """The order without a time limit of its own: SLURM keeps the time, and queues the job again."""
+    resources = order.spec.resources.model_copy(update={"timeout_min": None})
+    return replace(order, spec=replace(order.spec, resources=resources))
 
 
 def _reason(error: Exception) -> str:

@@ -132,7 +132,7 @@ class Resources(Value):
     qos: str | None = None
     constraint: str | None = None
     max_parallel: Positive | None = None
-    slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
+    slurm: dict[str, str | int | bool] = {}
 
     @property
     def devices(self) -> int:

@@ -56,8 +56,9 @@ class Cluster:
         munge = self.folder / "munge"
         files = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
         options = [f"--{option}={munge / name}" for option, name in files.items()]
-        self.daemons["munged"] = subprocess.Popen(["munged", "--foreground", "--force", *options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.daemons["munged"] = subprocess.Popen(
+            ["munged", "--foreground", "--force", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         self._wait(lambda: (munge / "socket").exists(), "munged made no socket")
 
     def slurmctld(self) -> None:
@@ -90,7 +91,9 @@ class Cluster:
     def wait_until_idle(self) -> None:
         """Wait until all nodes can take jobs."""
         self._wait(
-            lambda: self.run("sinfo", "-h", "-N", "-p", "low", "-o", "%T", check=False).split() == ["idle"] * len(NODES),
+            lambda: (
+                self.run("sinfo", "-h", "-N", "-p", "low", "-o", "%T", check=False).split() == ["idle"] * len(NODES)
+            ),
             "the nodes did not become idle",
         )
 
@@ -110,7 +113,7 @@ SlurmctldPort={control}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={f}/munge/socket
+AuthInfo=socket={f}/munge/socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={f}/state
 SlurmdSpoolDir={f}/spool/%n

@@ -1,7 +1,8 @@
 """`run`: train, test and profile what is missing of a suite, then render its report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from harness.files import Order
 from harness.locks import hold
 from harness.progress import Display
 from harness.spec import Scale
-from harness.suite import load
+from harness.suite import Suite, load
 from harness.verbs.report import render
 from harness.verbs.shell import (
     DATASETS,
@@ -53,7 +54,9 @@ def run(
     scale: ScaleOption = "demo",
     sets: SetOption = [],  # noqa: B006  typer copies it
     only: OnlyOption = [],  # noqa: B006
-    launcher: Annotated[Launcher, typer.Option(help="local: a pool of processes. inline: in this process. slurm: submitted.")] = "local",
+    launcher: Annotated[
+        Launcher, typer.Option(help="local: a pool of processes. inline: in this process. slurm: submitted.")
+    ] = "local",
     workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0: one a GPU, or as many as cores allow.")] = 0,
     wait: Annotated[bool, typer.Option("--wait", help="With slurm: follow the jobs to their end.")] = False,
     retry: Annotated[list[Retry], typer.Option(help="Also run jobs again that ended so.")] = [],  # noqa: B006
@@ -80,7 +83,12 @@ def run(
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
         if launcher == "slurm" and not wait:
+            out.print(
+                "`status` tells where they stand; the same command with --wait follows them and renders the report"
+            )
             raise typer.Exit(DONE)
+        if launcher == "slurm":
+            _follow(suite, store, partial(_submit, scale=scale, root=root, datasets=datasets))
         problems = render(suite, store, datasets)
     raise typer.Exit(_outcome(store, standing.of(suite.jobs, store), problems))
 
@@ -104,6 +112,13 @@ def _submit(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> No
     for array in slurm.arrays(orders, defaults, snapshot.take(root.resolve()), largest):
         number = slurm.submit(array, root.resolve(), defaults)
         out.print(f"{len(array.orders)} jobs submitted as SLURM job {number}")
+
+
+def _follow(suite: Suite, store: Store, submit: Callable[[Sequence[Job]], None]) -> None:
+    from harness.follow import follow
+
+    with Display(out, len(suite.jobs)) as display:
+        follow(suite.jobs, store, display, submit)
 
 
 def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
