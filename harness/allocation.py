@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import submitit
 from submitit.core.utils import DelayedSubmission
@@ -62,7 +63,7 @@ class Allocation(submitit.helpers.Checkpointable):
             time.sleep(POLL_S)
         return self.process.returncode
 
-    def checkpoint(self) -> DelayedSubmission | None:
+    def checkpoint(self, *_: Any, **__: Any) -> DelayedSubmission:
         """Called by submitit before the time limit: have the worker save and end, then be queued again, or give up.
 
         Queuing again is left to submitit where this returns; where the attempts are used up the job gets its record and

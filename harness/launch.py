@@ -168,7 +168,7 @@ class _Pool:
             if code == STOPPED:
                 worker.row.state = "stopped"
             elif code == BUSY:
-                worker.row.state, worker.row.outcome = "busy", f": {_tail(worker.folder / 'log.txt').splitlines()[-1]}"
+                worker.row.state, worker.row.outcome = "busy", f": {obituary.tail(worker.folder).splitlines()[-1]}"
             elif code == RECORDED and (record := self.store.read(worker.folder.name)):
                 worker.row.state, worker.row.outcome = record.status, outcome(record)
             else:

@@ -41,7 +41,7 @@ def sweeps(root: Path) -> dict[str, list[str]]:
 
 
 def ask(root: Path) -> dict[str, Queued]:
-    """Job id -> what SLURM says of it now; empty where nothing was submitted, and where SLURM is not or does not answer.
+    """Job id -> what SLURM says of it now; empty where nothing was submitted, or SLURM is not there or does not answer.
 
     A job that was submitted twice is told by its newest submission.
     """

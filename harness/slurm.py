@@ -18,7 +18,6 @@ from typing import Any
 
 import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.slurm.slurm import _make_sbatch_string
 
 from harness.allocation import Allocation
 from harness.errors import HarnessError
@@ -89,10 +88,10 @@ def _parameters(resources: Resources, site: Site, snapshot: Snapshot) -> dict[st
 def script(array: Array, root: Path) -> str:
     """The sbatch script of an array, as submitit writes it."""
     executor = submitit.SlurmExecutor(folder=root / SWEEPS)
-    count = {"map_count": len(array.orders)} if len(array.orders) > 1 else {}
-    return _make_sbatch_string(
-        command=executor._submitit_command_str, folder=root / SWEEPS, job_name=f"{NAME}TOKEN", **count, **array.parameters
-    )  # fmt: skip
+    executor.update_parameters(**array.parameters, job_name=f"{NAME}TOKEN")
+    if len(array.orders) > 1:
+        executor.parameters["map_count"] = len(array.orders)
+    return executor._make_submission_file_text(executor._submitit_command_str, "")
 
 
 def submit(array: Array, root: Path, site: Site) -> str:

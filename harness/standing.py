@@ -16,8 +16,8 @@ from results.store import Store
 State = Literal[
     "done", "failed", "oom", "timeout", "diverged", "queued", "running", "stopped", "not run", "untested", "damaged"
 ]
-"""A record's status, or: waiting in SLURM's queue, running now, stopped with a checkpoint, never started, done but for a
-test, unreadable."""
+"""A record's status, or: waiting in SLURM's queue, running now, stopped with a checkpoint, never started, done but for
+a test, unreadable."""
 MISSING = ("stopped", "not run", "untested")
 """States that `run` takes up by itself."""
 

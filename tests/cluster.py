@@ -145,8 +145,8 @@ PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMo
 """
 
     def _daemon(self, name: str, *command: str) -> None:
-        out = (self.folder / f"{name}.out").open("ab")
-        self.daemons[name] = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out)
+        with (self.folder / f"{name}.out").open("ab") as out:
+            self.daemons[name] = subprocess.Popen(command, env=self.environment, stdout=out, stderr=out)
 
     def _wait(self, done, why: str) -> None:
         deadline = time.monotonic() + START_S
