@@ -162,3 +162,45 @@ def test_a_partition_that_does_not_exist_is_told_and_nothing_queued(sweep):
     assert "invalid partition specified: gpu" in ended.stderr
     assert not sweep.slurm.run("squeue", "--noheader")
     assert {job["state"] for job in sweep.jobs()} == {"not run"}
+
+
+def test_a_node_and_the_controller_may_fail(sweep, inline):
+    sweep.submit("--only", "model.attention=divided")
+    sweep.wait(lambda: any(each.get("epoch") for each in sweep.progress()), "no epoch")
+    sweep.slurm.kill("slurmctld")
+    sweep.slurm.slurmctld()
+    (node,) = {line for line in sweep.slurm.run("squeue", "--noheader", "--format=%N").split()}
+    sweep.slurm.kill(node)
+    subprocess.run(["pkill", "-KILL", "-f", "harness.worker"], check=False)
+    sweep.slurm.slurmd(node)
+    sweep.wait(lambda: sweep.ended(1), "the job did not end")
+    assert_same(sweep.records(), {id_: each for id_, each in inline.items() if id_ in sweep.records()})
+
+
+def test_more_time_limits_than_allowed_are_a_record(sweep):
+    """SLURM's shortest limit is a minute; it tells at some moment in the 90 s before."""
+    long = SUITE.replace("timeout_min: 30", "timeout_min: 1").replace("epochs: 3", "epochs: 300")
+    sweep.suite.write_text(long, encoding="utf-8")
+    (sweep.suite.parent / "site.yaml").write_text("save_s: 50\nmax_attempts: 2\n", encoding="utf-8")
+    sweep.submit("--only", "model.attention=divided")
+    sweep.wait(lambda: sweep.ended(1), "no record")
+    (record,) = sweep.records().values()
+    assert record["status"] == "timeout"
+    assert record["measured"]["attempts"] == 2
+    assert "its time limit passed" in record["error"]["message"]
+
+
+def test_cancelled_jobs_stay_what_they_are_until_they_run_again(sweep):
+    sweep.submit()
+    sweep.wait(lambda: any(each.get("epoch") for each in sweep.progress()), "no epoch")
+    told = sweep.run("cancel")
+    assert told.stdout.count("cancelled") == 2
+    sweep.wait(lambda: not sweep.slurm.run("squeue", "--noheader"), "still queued")
+    assert {job["state"] for job in sweep.jobs()} <= {"stopped", "not run"}
+
+
+def test_without_slurm_that_is_told(sweep):
+    sweep.environment["PATH"] = os.path.dirname(sys.executable)
+    ended = sweep.run("run", "--launcher", "slurm")
+    assert ended.returncode == 2
+    assert "this machine has no SLURM" in ended.stderr
