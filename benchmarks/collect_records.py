@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from results.collect import frame
-from results.record import Cost, Epoch, Measured, Record, Test
+from results.record import Cost, Epoch, Measured, Record, Split, Splits, Test
 from results.store import Store
 
 
@@ -35,7 +35,8 @@ def made_up(index: int) -> Record:
         cost=Cost(parameters=150_000, multiply_adds=20_000_000, attention_multiply_adds=1_000_000),
         epochs=epochs,
         tests=[_TEST],
-        skipped=[],
+        splits=Splits(train=_SPLIT, val=_SPLIT),
+        skipped={},
         weights_sha256=f"{index:064x}",
         notes=[],
         measured=_MEASURED,
@@ -46,7 +47,11 @@ def made_up(index: int) -> Record:
     )
 
 
-_TEST = Test(clips=1, crops=3, size=32, videos=200, answered=200, top1=0.9, top5=None, loss=0.3, undecodable=[])
+_TEST = Test(
+    clips=1, crops=3, size=32, clips_per_video=1.0, videos=200, answered=200, top1=0.9, top1_low=0.86, top1_high=0.94,
+    top5=None, class_mean=0.9, per_class=[0.9] * 4, loss=0.3, undecodable={},
+)  # fmt: skip
+_SPLIT = Split(videos=800, digest="0123456789abcdef")
 _MEASURED = Measured(
     wall_s=60.0,
     train_s=50.0,

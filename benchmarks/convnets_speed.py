@@ -4,11 +4,19 @@ PYTHONPATH=. python benchmarks/convnets_speed.py [--quick] [--rounds N] [--only 
 
 float32 and batch 1 on a CPU, bf16 autocast and batch 8 on a GPU. A training step is forward, cross-entropy, backward
 and SGD with momentum. Both models lie in one process and take turns, so that a busy moment meets both; ratios are
-medians over the rounds, with their quartiles. Neither side's dropout is left out.
+medians over the rounds, with their quartiles. Neither side's dropout is left out. Memory: each model alone in a fresh
+process, the second step's peak with the weights, from where the process stood before the model was made. On a CPU glibc
+then maps every block by itself, so that what is freed is gone: otherwise the peak is mostly luck.
+
+Threads are those of OMP_NUM_THREADS.
 """
 
 import argparse
+import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -18,9 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.measure import PeakMemory
 from harness.provenance import device_name
-from harness.timing import wait_for
 from harness.step import autocast
+from harness.timing import wait_for
 from models import registry
 from models.weights import load_into, understood
 from models.zoo import form
@@ -32,6 +41,8 @@ with warnings.catch_warnings():
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 PRECISION, BATCH = ("bf16", 8) if DEVICE.type == "cuda" else ("float32", 1)
 ALPHA = 4
+MIB = 2**20
+MAPPED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 class Case(NamedTuple):
@@ -100,6 +111,23 @@ def timed(step: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
+def measure_peak(case: Case, whose: int, training: bool) -> int | None:
+    """Of ours (0) or of the peer (1); to be called once in a process."""
+    peak = PeakMemory(DEVICE)
+    model, given = models(case)[whose], inputs(case)[whose]
+    step = stepper(model, given, training)
+    step()
+    peak.restart()
+    step()
+    return peak.bytes()
+
+
+def peak_of(case: Case, whose: int, training: bool) -> int:
+    command = [sys.executable, __file__, "--measure", json.dumps([case, whose, training])]
+    told = subprocess.run(command, env={**os.environ, **MAPPED}, stdout=subprocess.PIPE, text=True, check=True)
+    return int(told.stdout.splitlines()[-1])
+
+
 def row(case: Case, training: bool, rounds: int) -> str:
     (ours, peer), (clip, theirs) = models(case), inputs(case)
     steps = stepper(ours, clip, training), stepper(peer, theirs, training)
@@ -111,7 +139,10 @@ def row(case: Case, training: bool, rounds: int) -> str:
     mine, other = (statistics.median(each) for each in zip(*pairs, strict=True))
     use = "training step" if training else "inference"
     size = f"{case.frames}x{case.pixels}"
-    return f"| {case.name} {size} | {use} | {mine:.3g} s | {other:.3g} s | {middle:.2f} ({low:.2f} to {high:.2f}) |"
+    ratio = f"**{middle:.2f}** ({low:.2f} to {high:.2f})"
+    peaks = [peak_of(case, whose, training) for whose in (0, 1)]
+    memory = f"{peaks[0] / MIB:.0f} | {peaks[1] / MIB:.0f} | **{peaks[0] / peaks[1]:.2f}**"
+    return f"| {case.name} {size} | {use} | {mine:.2f} | {other:.2f} | {ratio} | {memory} |"
 
 
 def main() -> None:
@@ -119,10 +150,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two rounds: only to see that it runs")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", default="", help="cases whose name holds this text")
+    parser.add_argument("--measure", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.measure:
+        case, whose, training = json.loads(asked.measure)
+        print(measure_peak(Case(*case), whose, training))
+        return
     how = f"{torch.get_num_threads()} threads, {PRECISION}, batch {BATCH}, torch {torch.__version__}"
     print(f"{device_name(DEVICE)}, {how}\n")
-    print("| model | | ours | PyTorchVideo | times as fast (quartiles) |\n|---|---|---|---|---|")
+    heads = ["Model", "Use", "Ours, s", "PyTorchVideo, s", "Times as fast (quartiles)", "Ours, MiB",
+             "PyTorchVideo, MiB", "Memory ratio"]  # fmt: skip
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for case in CASES:
         if asked.only in case.name:
             for training in (False, True):

@@ -12,7 +12,7 @@ import typer
 from harness import packages
 from harness.data.videos import DatasetError
 from harness.errors import HarnessError, Interrupted
-from harness.verbs import cancel, logs, plan, profile, report, run, status, weights
+from harness.verbs import cancel, data, logs, plan, profile, report, run, status, weights
 from harness.verbs.shell import STOPPED, WRONG_INPUT, say_error
 from models.registry import ModelError
 from results.record import RecordError
@@ -37,6 +37,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
 }
 for verb, example in EXAMPLES.items():
     app.command(epilog=f"Example: python -m harness {example}")(verb)
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from harness.data.clips import to_input
+from harness.data.augment import to_input
 from harness.step import DTYPE
 
 CUDA_BLOCK_BYTES = 512

@@ -1,12 +1,12 @@
 """Testing: every validation video once, all its views from one decode, softmax averaged over them.
 
-Scores are kept as files of their own, finished or not, that name the weights they are of: a test that was stopped goes
-on where it was, and one that is finished is never repeated, also where its job has no record yet.
+Scores are kept in files of their own (`results.scores`), finished or not, one for each crop size. A test that was
+stopped goes on where it was; one that is finished is never repeated, also where its job has no record yet; and a
+protocol that is asked for later only adds the views that are not scored.
 """
 
-import json
-import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,175 +14,150 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.control import Control, TimeLimit
-from harness.data.clips import TestViews, to_input
-from harness.data.decode import DecodeError
+from harness.data.augment import to_input
+from harness.data.pool import Lost, Pool
+from harness.data.tasks import Undecodable, View, Views
+from harness.data.videos import digest
+from harness.data.views import TestViews
 from harness.errors import Interrupted
-from harness.spec import JobSpec, Protocol
+from harness.spec import JobSpec
 from harness.step import autocast
 from harness.train import Diverged
-from results.record import Test
+from results.scores import Scores, file_name, protocol_name
+from results.scores import read as scores_in
 
-TOP5_FROM = 6
-"""Classes from which top-5 says anything."""
+VIEWS_PER_TRAINING_CLIP = 4
+"""Views that are on a device together for each clip in training, where a clip holds all that its backward pass needs
+and each weight has a gradient and a momentum beside it. Where training has one clip on a GPU, one view idles it."""
 
-
-@dataclass
-class Scores:
-    """Softmax scores of every view: `views` float32 [videos, views, classes], rows of undecodable videos are NaN.
-
-    While a test is in progress the rows from `done` on are NaN too.
-    """
-
-    ids: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    views: npt.NDArray[np.float32]
-    undecodable: dict[str, str]
-    """Videos that did not decode, with the reason."""
-    done: int = 0
-    """Videos that were tried so far, in the data set's order."""
-    seconds: float = 0.0
-    """What that took, in all attempts."""
-
-    @classmethod
-    def empty(cls, views: TestViews) -> "Scores":
-        """Those of a test that is about to begin."""
-        videos, protocol = views.dataset.val, views.protocol
-        shape = (len(videos), protocol.clips * protocol.crops, len(views.dataset.classes))
-        labels = np.array([video.label for video in videos], np.int64)
-        return cls(tuple(video.id for video in videos), labels, np.full(shape, np.nan, np.float32), {})
-
-    def write(self, path: Path, weights_sha256: str) -> None:
-        """Write them, and which weights they are of, as a compressed NumPy file, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        about = {"weights_sha256": weights_sha256, "undecodable": self.undecodable, "seconds": self.seconds}
-        said, ids, views = np.array(json.dumps(about)), np.array(self.ids), self.views[: self.done]
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.savez_compressed(file, about=said, ids=ids, labels=self.labels, views=views)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+Watch = Callable[[int, int, float], None]
+"""Told after every batch: videos that are done, videos in all, seconds that took."""
 
 
-def read(path: Path, weights_sha256: str, views: TestViews) -> Scores | None:
-    """What a score file holds, finished or not; None where it is damaged, of other weights or of other videos."""
-    scored = Scores.empty(views)
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            about, found = json.loads(str(file["about"])), file["views"]
-            same = tuple(file["ids"].tolist()) == scored.ids and np.array_equal(file["labels"], scored.labels)
-        if not same or about["weights_sha256"] != weights_sha256 or found.shape[1:] != scored.views.shape[1:]:
-            return None
-        scored.views[: len(found)] = found
-        scored.undecodable, scored.done, scored.seconds = about["undecodable"], len(found), about["seconds"]
-    except Exception:  # NumPy and zipfile raise a dozen types for a damaged file
-        return None
-    return scored
+@dataclass(frozen=True)
+class _Asked:
+    """One view that is to be scored, and what of its video is finished with it."""
+
+    video: int
+    view: View
+    clip: Tensor
+    """uint8 [t h w c], on the model's device."""
+    finishes: tuple[tuple[float, ...], ...] | None
+    """The positions of each protocol, with a video's last view."""
 
 
-def file_name(protocol: Protocol) -> str:
-    """The name of a protocol's score file."""
-    return f"{protocol.clips}x{protocol.crops}-{protocol.size}.npz"
+def started(weights_sha256: str, views: TestViews, folder: Path) -> Scores:
+    """The scores of these weights for these videos that lie in `folder`; without any where there are none of them."""
+    videos = views.dataset.val
+    of: dict[str, str | int] = {
+        "weights_sha256": weights_sha256,
+        "videos_digest": digest(videos),
+        "decoder": views.dataset.decoder,
+        "size": views.size,
+    }
+    labels = np.array([video.label for video in videos], np.int64)
+    fresh = Scores(tuple(video.id for video in videos), labels, len(views.dataset.classes), of)
+    found = scores_in(folder / file_name(views.size))
+    return found if found and (found.ids, found.classes, found.of) == (fresh.ids, fresh.classes, of) else fresh
 
 
 def scores(
     model: nn.Module,
-    weights_sha256: str,
+    scored: Scores,
     views: TestViews,
     spec: JobSpec,
     folder: Path,
     control: Control,
-    watch: Callable[[Scores], None],
+    watch: Watch,
+    pool: Pool,
 ) -> Scores:
-    """Score every view of every validation video into a file in `folder`, from where an earlier attempt left it.
+    """Add to `scored`, and to its file in `folder`, every view that it lacks of these protocols; returns it.
 
-    `watch` is told after every batch. Raises Interrupted or TimeLimit (after saving), and Diverged where a score is no
-    number.
+    Raises Interrupted or TimeLimit (after saving), and Diverged where a score is no number.
     """
-    path = folder / file_name(views.protocol)
-    part = path.with_name(f"{path.name}.part")
-    finished = read(path, weights_sha256, views)
-    if finished and finished.done == len(finished.ids):
-        return finished
-    scored = read(part, weights_sha256, views) or Scores.empty(views)
+    names = [protocol_name(protocol.clips, protocol.crops) for protocol in views.protocols]
+    taken = [scored.taken.setdefault(name, {}) for name in names]
+    wanted = _unfinished(scored, names)
+    if not wanted:
+        return scored
+    before = {index: len(scored.ids) - len(wanted) + place for place, index in enumerate(wanted)}
+    path = folder / file_name(views.size)
     before_s, began = scored.seconds, time.monotonic()
     saved_at = began
     model.eval()
-    at_once = spec.device_batch
-    for indices, clips in _batches(views, at_once, scored.undecodable, scored.done):
-        found = _softmax(model, clips, spec).reshape(len(indices), *scored.views.shape[1:])
+    asked = _asked(scored, views, wanted, names, pool, next(model.parameters()).device)
+    for batch in _batches(asked, VIEWS_PER_TRAINING_CLIP * spec.device_batch):
+        found = _softmax(model, torch.stack([each.clip for each in batch]), spec)
         if not np.isfinite(found).all():
-            raise Diverged(f"the model's scores of {scored.ids[indices[0]]} and its neighbours are no numbers")
-        scored.views[indices] = found
-        scored.done, scored.seconds = indices[-1] + 1, before_s + time.monotonic() - began
-        watch(scored)
+            raise Diverged(f"the model's scores of {scored.ids[batch[0].video]} and its neighbours are no numbers")
+        scored.add([each.video for each in batch], [each.view.key for each in batch], found)
+        for each in batch:
+            for protocol, positions in zip(taken, each.finishes or (), strict=False):
+                protocol[each.video] = positions
+        scored.seconds = before_s + time.monotonic() - began
+        watch(before[batch[-1].video] + (batch[-1].finishes is not None), len(scored.ids), scored.seconds)
         try:
             control.check()
         except (Interrupted, TimeLimit):
-            scored.write(part, weights_sha256)
+            scored.write(path, compressed=False)
             raise
         if time.monotonic() - saved_at > spec.resources.checkpoint_s:
-            scored.write(part, weights_sha256)
+            scored.write(path, compressed=False)
             saved_at = time.monotonic()
-    scored.done = len(scored.ids)  # those after the last batch did not decode
-    scored.write(path, weights_sha256)
-    part.unlink(missing_ok=True)
+    scored.write(path)
     return scored
 
 
-def _batches(
-    views: TestViews, clips_at_once: int, undecodable: dict[str, str], start: int
-) -> Iterator[tuple[list[int], npt.NDArray[np.uint8]]]:
-    """Indices of some videos from `start` on and all their views, uint8 [(video view) t h w c].
+def _unfinished(scored: Scores, names: list[str]) -> list[int]:
+    """The videos of which not all is known that these protocols ask."""
+    return [
+        index
+        for index, name in enumerate(scored.ids)
+        if name not in scored.undecodable and not all(index in scored.taken[each] for each in names)
+    ]
 
-    About `clips_at_once` together; a `start` at the end of an earlier batch gives the batches that follow it.
-    """
-    indices: list[int] = []
-    held: list[npt.NDArray[np.uint8]] = []
-    for index in range(start, len(views.dataset.val)):
-        try:
-            held.append(views.views(index))
-            indices.append(index)
-        except DecodeError as error:
-            undecodable[views.dataset.val[index].id] = error.reason
-        if held and (len(held) + 1) * len(held[0]) > clips_at_once:
-            yield indices, np.concatenate(held)
-            indices, held = [], []
+
+def _asked(
+    scored: Scores, views: TestViews, wanted: list[int], names: list[str], pool: Pool, device: torch.device
+) -> Iterator[_Asked]:
+    """The views that are to be scored, video by video in the data set's order."""
+    for index, read in zip(wanted, views.read(wanted, scored.keys(), pool), strict=True):
+        if isinstance(read, Undecodable | Lost):
+            scored.undecodable[scored.ids[index]] = read.reason
+            continue
+        if not read.views:  # a new protocol whose views others have had
+            for name, positions in zip(names, read.positions, strict=True):
+                scored.taken[name][index] = positions
+            continue
+        on_device = torch.from_numpy(read.frames).to(device)
+        for view in read.views:
+            finishes = read.positions if view is read.views[-1] else None
+            yield _Asked(index, view, _clip(on_device, read, view), finishes)
+
+
+def _clip(frames: Tensor, read: Views, view: View) -> Tensor:
+    """`Views.crop` on a device."""
+    rows, columns = slice(view.top, view.top + read.size), slice(view.left, view.left + read.size)
+    return frames[torch.from_numpy(view.frames).to(frames.device)][:, rows, columns]
+
+
+def _batches(asked: Iterator[_Asked], size: int) -> Iterator[list[_Asked]]:
+    """So many views together, of one video or of several; a test that goes on gets the batches that follow."""
+    held: deque[_Asked] = deque()
+    for each in asked:
+        held.append(each)
+        if len(held) == size:
+            yield list(held)
+            held.clear()
     if held:
-        yield indices, np.concatenate(held)
+        yield list(held)
 
 
-def _softmax(model: nn.Module, clips: npt.NDArray[np.uint8], spec: JobSpec) -> npt.NDArray[np.float32]:
-    device = next(model.parameters()).device
-    with torch.inference_mode(), autocast(device, spec.precision):
-        logits = model(to_input(torch.from_numpy(clips).to(device), spec.clip.mean, spec.clip.std))
+def _softmax(model: nn.Module, clips: Tensor, spec: JobSpec) -> npt.NDArray[np.float32]:
+    with torch.inference_mode(), autocast(clips.device, spec.precision):
+        logits = model(to_input(clips, spec.clip.mean, spec.clip.std, spec.clip.bgr))
     softmax: npt.NDArray[np.float32] = logits.float().softmax(dim=-1).cpu().numpy()
     return softmax
-
-
-def summary(scored: Scores, protocol: Protocol) -> Test:
-    """Accuracy of the averaged views. An undecodable video is unanswered, hence wrong; the loss is of the answered."""
-    averaged = scored.views.mean(axis=1)
-    answered = ~np.isnan(averaged).any(axis=1)
-    labels, classes = scored.labels[answered], averaged.shape[1]
-    ranks = np.argsort(-averaged[answered], axis=1, kind="stable")
-    hits = ranks == labels[:, None]
-    videos = len(scored.ids)
-    chosen = averaged[answered][np.arange(len(labels)), labels]
-    return Test(
-        clips=protocol.clips,
-        crops=protocol.crops,
-        size=protocol.size or 0,
-        videos=videos,
-        answered=int(answered.sum()),
-        top1=float(hits[:, :1].sum() / videos),
-        top5=float(hits[:, :5].sum() / videos) if classes >= TOP5_FROM else None,
-        loss=float(-np.log(np.maximum(chosen, 1e-12)).mean()) if len(labels) else float("nan"),
-        undecodable=sorted(scored.undecodable),
-    )

@@ -5,7 +5,7 @@
     progress.json     where it stands, rewritten about once a second while it runs
     checkpoints/      the last two, until the record is written
     weights.pt        the trained weights
-    scores/           softmax scores of every view, one file a test protocol; *.part where one is not finished
+    scores/           softmax scores of every view, one file a test crop, finished or not
     record.json       what it measured
     log.txt, lock
 """
@@ -26,9 +26,12 @@ from torch import nn
 from harness import cost, evaluate, measure
 from harness.checkpoint import Checkpoints, weights_digest, written
 from harness.control import Control, TimeLimit
-from harness.data.clips import TestViews, TrainClips
+from harness.data.clips import TrainClips
 from harness.data.datasets import open_dataset
-from harness.data.videos import Dataset
+from harness.data.decode import version
+from harness.data.pool import Pool
+from harness.data.videos import Dataset, digest, subset
+from harness.data.views import TestViews
 from harness.errors import Interrupted, OutputError
 from harness.files import Order, Progress
 from harness.locks import hold
@@ -37,8 +40,9 @@ from harness.spec import JobSpec, Protocol
 from harness.train import Diverged, State, Training
 from models.registry import build
 from models.weights import load_pretrained
-from results.record import Cost, Epoch, Measured, Problem, Record, Status, Test
+from results.record import Cost, Epoch, Measured, Problem, Record, Split, Splits, Status, Test
 from results.store import Store
+from results.summary import test as summary
 
 LOCK_WAIT_S = 30.0
 """How long a job waits for an earlier process of its own that is still saving its last checkpoint."""
@@ -82,6 +86,8 @@ class _Attempt:
         self.tests: list[Test] = []
         self.notes: list[str] = []
         self.cost: Cost | None = None
+        self.splits: Splits | None = None
+        self.decoder: str | None = None
         self.classes = 0
         self.weights_sha256: str | None = None
 
@@ -106,17 +112,20 @@ class _Attempt:
         dataset = open_dataset(
             self.spec.data.name, cache=self.order.root / "data", datasets_file=self.order.datasets_file
         )
+        self.decoder = version(dataset.decoder)
+        splits = _splits(dataset, self.spec.data.fraction)
         clip, classes = self.spec.clip, len(dataset.classes)
         counted = self.counted(classes)
         memory = measure.PeakMemory(self.device)
         model = build(self.spec.model, clip.frames, clip.size, classes).to(self.device)
         trained = self.reload(model)
-        self.classes, self.cost = classes, counted
-        if not trained:
-            self.train(model, dataset, memory)
-        missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
-        for protocol in missing:
-            self.test(model, dataset, protocol)
+        self.classes, self.cost, self.splits = classes, counted, splits
+        with Pool(self.spec.loader_workers) as pool:
+            if not trained:
+                self.train(model, dataset, memory, pool)
+            missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
+            for size in dict.fromkeys(test.size for test in missing):
+                self.test(model, dataset, [test for test in missing if test.size == size], pool)
         if self.measured.get("latency_s") is None:
             self.profile(model)
 
@@ -133,12 +142,10 @@ class _Attempt:
         """Begin with what a finished training's record says, so that nothing after it can lose it."""
         self.started, self.weights_sha256 = previous.started, previous.weights_sha256
         self.scale = previous.scale
-        self.classes, self.cost = previous.classes, previous.cost
+        self.classes, self.cost, self.splits = previous.classes, previous.cost, previous.splits
         self.tests, self.notes = list(previous.tests), list(previous.notes)
         self.measured = previous.measured.model_dump()
-        self.state = State(
-            history=[epoch.model_dump() for epoch in previous.epochs], skipped=dict.fromkeys(previous.skipped, "")
-        )
+        self.state = State(history=[epoch.model_dump() for epoch in previous.epochs], skipped=dict(previous.skipped))
 
     def reload(self, model: nn.Module) -> bool:
         """Load the weights of the adopted training; False, and nothing adopted, where there are none or others."""
@@ -152,7 +159,7 @@ class _Attempt:
         model.load_state_dict(weights)
         return True
 
-    def train(self, model: nn.Module, dataset: Dataset, memory: measure.PeakMemory) -> None:
+    def train(self, model: nn.Module, dataset: Dataset, memory: measure.PeakMemory, pool: Pool) -> None:
         spec = self.spec
         load_pretrained(model, spec.model, self.order.root / "weights")
         torch.manual_seed(spec.seed)  # wherever the weights came from, the training draws the same numbers
@@ -160,7 +167,7 @@ class _Attempt:
         training = Training(model, clips, spec, Checkpoints(self.folder))
         self.notes += training.restore()
         self.state = training.state
-        training.run(self.control, self.watcher(clips.batches_per_epoch, memory))
+        training.run(self.control, self.watcher(clips.batches_per_epoch, memory), pool)
         seconds = self.state.history_s
         rates = [row["clips"] / s for row, s in zip(self.state.history, seconds, strict=True) if s > 0]
         self.measured |= {
@@ -202,18 +209,19 @@ class _Attempt:
 
         return watch
 
-    def test(self, model: nn.Module, dataset: Dataset, protocol: Protocol) -> None:
-        def watch(scored: evaluate.Scores) -> None:
-            left = len(scored.ids) - scored.done
-            eta_s = scored.seconds * left / scored.done
-            self.progress.tell("testing", epoch=self.spec.recipe.epochs, share=1.0, eta_s=eta_s, at_once=left == 0)
+    def test(self, model: nn.Module, dataset: Dataset, protocols: list[Protocol], pool: Pool) -> None:
+        """All tests of one crop size."""
 
-        views, folder = TestViews(dataset, self.spec.clip, protocol), self.folder / "scores"
-        weights = str(self.weights_sha256)
-        scored = evaluate.scores(model, weights, views, self.spec, folder, self.control, watch)
-        self.tests.append(evaluate.summary(scored, protocol))
-        self.measured["test_s"] += scored.seconds
-        self.notes += [f"not decoded in testing: {name}: {why}" for name, why in scored.undecodable.items()]
+        def watch(done: int, videos: int, seconds: float) -> None:
+            eta_s = seconds * (videos - done) / max(done, 1)
+            self.progress.tell("testing", epoch=self.spec.recipe.epochs, share=1.0, eta_s=eta_s, at_once=done == videos)
+
+        views, folder = TestViews(dataset, self.spec.clip, protocols), self.folder / "scores"
+        scored = evaluate.started(str(self.weights_sha256), views, folder)
+        before_s = scored.seconds if any(test.size == views.size for test in self.tests) else 0.0  # in `test_s` already
+        evaluate.scores(model, scored, views, self.spec, folder, self.control, watch, pool)
+        self.tests += [summary(scored, protocol.clips, protocol.crops) for protocol in protocols]
+        self.measured["test_s"] += scored.seconds - before_s
 
     def profile(self, model: nn.Module) -> None:
         self.progress.tell("profiling", at_once=True)
@@ -222,7 +230,6 @@ class _Attempt:
     def finish(self, status: Status, error: Exception | None = None) -> Record:
         """The record of what is known now."""
         elapsed_s = self.progress.elapsed_s
-        self.notes += [f"not decoded in training: {name}: {why}" for name, why in self.state.skipped.items() if why]
         unknown = dict.fromkeys(name for name in Measured.model_fields)
         facts = {**unknown, "epoch_s": self.state.history_s, **self.measured}
         facts |= {
@@ -241,11 +248,12 @@ class _Attempt:
             cost=self.cost,
             epochs=[Epoch(**row) for row in self.state.history],
             tests=self.tests,
-            skipped=sorted(self.state.skipped),
+            splits=self.splits,
+            skipped=dict(sorted(self.state.skipped.items())),
             weights_sha256=self.weights_sha256,
             notes=list(dict.fromkeys(self.notes)),
             measured=Measured(**facts),
-            environment=environment(self.device, self.spec.model),
+            environment={**environment(self.device, self.spec.model), "decoder": self.decoder},
             started=self.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             error=problem(error) if error else None,
@@ -254,9 +262,15 @@ class _Attempt:
         return record
 
 
-def key(test: Protocol | Test) -> tuple[int, int, int | None]:
+def key(test: Protocol | Test) -> tuple[int | str, int, int | None]:
     """What tells one test protocol from another."""
     return test.clips, test.crops, test.size
+
+
+def _splits(dataset: Dataset, fraction: float) -> Splits:
+    """The videos that a job trains on and tests on."""
+    train, val = subset(dataset.train, fraction), dataset.val
+    return Splits(train=Split(videos=len(train), digest=digest(train)), val=Split(videos=len(val), digest=digest(val)))
 
 
 def make_deterministic(spec: JobSpec) -> None:

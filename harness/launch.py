@@ -35,8 +35,9 @@ def outcome(record: Record) -> str:
     if record.error:
         return f": {record.error.line}"
     scores = ", ".join(f"{test.top1:.1%} ({test.clips} x {test.crops} views)" for test in record.tests)
-    more = f" and {len(record.notes) - 1} more notes" if len(record.notes) > 1 else ""
-    note = f"; {record.notes[0]}{more}" if record.notes else ""
+    notes = [*record.notes, *record.undecodable]
+    more = f" and {len(notes) - 1} more notes" if len(notes) > 1 else ""
+    note = f"; {notes[0]}{more}" if notes else ""
     return f" in {record.measured.wall_s:.0f} s: top-1 {scores}{note}"
 
 

@@ -23,7 +23,6 @@ def environment(device: torch.device, model: Options) -> dict[str, str | int | b
         "torch": torch.__version__,
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "timm": importlib.metadata.version("timm"),
-        "decoder": f"decord2 {importlib.metadata.version('decord2')}",
         "threads": torch.get_num_threads(),
         **asdict(packages.commit()),
         **_files(model),

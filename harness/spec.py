@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from harness.data.datasets import revision
 from models.catalog import Options
@@ -22,6 +22,13 @@ IDENTITY_VERSION = 1
 Scale = Literal["demo", "paper"]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def _known_clips(value: Any) -> Any:
+    """In words of its own: pydantic would tell each form of the value as a mistake of a key that nobody wrote."""
+    if value == "cover" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"expected a whole number from 1, or cover, got {value!r}")
 
 
 class Value(BaseModel):
@@ -39,13 +46,17 @@ class Data(Value):
 
 
 class Clip(Value):
-    """What a model sees: `frames` sampled `stride` apart (at 30 fps), `size` pixels square, (x / 255 - mean) / std."""
+    """What a model sees: `frames` sampled `stride` apart (at 30 fps), `size` pixels square, (x / 255 - mean) / std.
+
+    `bgr`: blue first, for weights that were trained so (TimeSformer's released ones of Something-Something).
+    """
 
     frames: Positive = 8
     stride: Positive = 32
     size: Positive = 224
     mean: float = 0.45
     std: Annotated[float, Field(gt=0)] = 0.225
+    bgr: bool = False
 
 
 class Recipe(Value):
@@ -54,7 +65,9 @@ class Recipe(Value):
     `schedule`: `steps` multiplies the rate by `gamma` at each of `milestones` (epochs); `cosine` falls to zero; both
     rise linearly over `warmup_epochs` first. `one_cycle` rises over `warmup_epochs` and falls linearly to zero.
     `weight_decay_on`: every parameter, or only matrices (not biases, norms, or position embeddings and class tokens).
-    `jitter`: the short side of a training frame, drawn uniformly in multiples of the crop size.
+    `jitter`: the short side of a training frame, drawn uniformly in multiples of the crop size. `mixup`: the alpha of
+    the Beta distribution from which a batch's shares are drawn, 0 for none. `augment`: RandAugment or AutoAugment,
+    the same for all frames of a clip. `random_erasing`: the probability that a clip loses a rectangle.
     """
 
     name: str
@@ -74,6 +87,9 @@ class Recipe(Value):
     clip_grad_norm: Annotated[float, Field(gt=0)] | None = None
     jitter: tuple[float, float] = (1.0, 1.0)
     flip: bool = True
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    augment: Literal["none", "rand", "auto"] = "none"
+    random_erasing: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @model_validator(mode="after")
     def _consistent(self) -> "Recipe":
@@ -90,13 +106,19 @@ class Recipe(Value):
 class Protocol(Value):
     """How a trained model is tested: `clips` in time x `crops` in space, softmax averaged over these views.
 
-    One clip is the middle of the video; three crops are left, centre, right (or top, centre, bottom) of the short side.
+    One clip is the middle of the video, several are spread evenly from its first frame to its last, `cover` takes as
+    many as cover it without overlap. Three crops are left, centre, right (or top, centre, bottom) of the short side.
     `size` is the test crop; without it the training crop.
     """
 
-    clips: Positive = 1
+    clips: Annotated[int | Literal["cover"], BeforeValidator(_known_clips)] = 1
     crops: Literal[1, 3] = 3
     size: Positive | None = None
+
+    @property
+    def views(self) -> int | None:
+        """Views of a video; None where that depends on its length."""
+        return None if self.clips == "cover" else self.clips * self.crops
 
     def at(self, size: int) -> "Protocol":
         """The same protocol with its crop size filled in."""
@@ -107,10 +129,11 @@ class Resources(Value):
     """What a job may use. Never part of a training's identity, but for the clips that batch norms see at once.
 
     `cpus`: threads of one job on a CPU. `micro_batch`: clips on a device at once, by default its share of the recipe's
-    global batch, up to which gradients are accumulated. `loader_workers`: threads that decode ahead. `checkpoint_s`:
-    seconds between checkpoints inside an epoch (each epoch's end has one anyway). `timeout_min`: after which a job
-    saves and ends as `timeout`. `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what is
-    predicted not to fit.
+    global batch, up to which gradients are accumulated. `loader_workers`: processes that decode ahead, 0 to decode in
+    the job's own; by default that for the embedded sets, and `cpus` for others. `checkpoint_s`: seconds between
+    checkpoints inside an epoch (each epoch's end has one anyway), and between those of a test. `timeout_min`: after
+    which a job saves and ends as `timeout`. `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what
+    is predicted not to fit.
 
     On a cluster: `cpus_per_gpu`, `mem_gb` of a node, `partition`, `account`, `qos`, `constraint` as SLURM has them;
     `max_parallel`: how many jobs of a sweep run at once; `slurm`: any other option of sbatch, by its long name.
@@ -121,7 +144,7 @@ class Resources(Value):
     gpus_per_node: Annotated[int, Field(ge=0)] = 1
     cpus: Positive = 1
     micro_batch: Positive | None = None
-    loader_workers: Annotated[int, Field(ge=0)] = 0
+    loader_workers: Annotated[int, Field(ge=0)] | None = None
     checkpoint_s: Annotated[float, Field(gt=0)] = 300.0
     timeout_min: Annotated[float, Field(gt=0)] | None = None
     device_memory_gb: Annotated[float, Field(gt=0)] | None = None
@@ -173,6 +196,13 @@ class JobSpec:
         the same number of clips.
         """
         return self.resources.micro_batch or max(1, self.recipe.batch_size // self.resources.devices)
+
+    @property
+    def loader_workers(self) -> int:
+        """Processes that decode ahead. Embedded clips are ours and tiny: a process of their own would cost more."""
+        if self.resources.loader_workers is not None:
+            return self.resources.loader_workers
+        return 0 if revision(self.data.name) else self.resources.cpus
 
     def content(self) -> dict[str, Any]:
         """All that can change a trained number, as plain data; what a record keeps as its `spec`."""

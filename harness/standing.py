@@ -69,8 +69,14 @@ class Standing:
 
 def of(jobs: Sequence[Job], store: Store) -> list[Standing]:
     """Where these jobs stand now; SLURM is asked once, and only where something was submitted to it."""
+    (found,) = of_all([jobs], store)
+    return found
+
+
+def of_all(suites: Sequence[Sequence[Job]], store: Store) -> list[list[Standing]]:
+    """Where the jobs of several suites stand; SLURM is asked once for all."""
     queued = queue.ask(store.root)
-    return [_of(job, store, queued.get(job.id)) for job in jobs]
+    return [[_of(job, store, queued.get(job.id)) for job in jobs] for jobs in suites]
 
 
 def _of(job: Job, store: Store, queued: Queued | None) -> Standing:

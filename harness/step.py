@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.data.clips import to_input
+from harness.data.augment import prepared
+from harness.data.clips import Drawn
 from harness.optim import optimizer
 from harness.spec import JobSpec, Precision
 
@@ -26,15 +27,17 @@ class Step:
         self.optimizer = optimizer(spec.recipe, model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=spec.precision == "fp16")
 
-    def accumulate(self, clips: Tensor, labels: Tensor, at_once: int) -> tuple[float, int]:
+    def accumulate(self, clips: Tensor, labels: Tensor, at_once: int, drawn: Drawn | None = None) -> tuple[float, int]:
         """The gradients of a batch, uint8 [b t h w c] and int64 [b], `at_once` of its clips on the device together.
 
-        Returns its mean loss and the number of clips whose best class is theirs.
+        `drawn` is what is done to the clips there; without it they are taken as they are. Returns the batch's mean loss
+        and the number of clips whose best class is theirs (of a mixed clip: that of its larger share).
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss, correct = 0.0, 0
-        for part, answers in zip(torch.split(clips, at_once), torch.split(labels, at_once), strict=True):
-            share, right = self._backward(part.to(self.device), answers.to(self.device), len(labels))
+        for start in range(0, len(labels), at_once):
+            part = slice(start, start + at_once)
+            share, right = self._backward(*self._mixed(clips, labels, part, drawn), len(labels))
             loss, correct = loss + share, correct + right
         return loss, correct
 
@@ -46,12 +49,36 @@ class Step:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def _backward(self, clips: Tensor, labels: Tensor, whole: int) -> tuple[float, int]:
+    def _mixed(
+        self, clips: Tensor, labels: Tensor, part: slice, drawn: Drawn | None
+    ) -> tuple[Tensor, list[tuple[float, Tensor]]]:
+        """Some clips of a batch as the model gets them, and their labels with the share of each, the larger one first.
+
+        Mixed as in mixup (Zhang et al., arXiv 1710.09412): the clip at the same distance from the batch's end is each
+        one's partner, whatever number of clips is on the device at once.
+        """
+        own = self._prepared(clips[part], drawn and drawn.take(part))
+        answers = labels[part].to(self.device)
+        if drawn is None or drawn.mix == 1:
+            return own, [(1.0, answers)]
+        others = clips.flip(0)[part], labels.flip(0)[part].to(self.device)
+        whole = len(own) == len(clips)
+        theirs = own.flip(0) if whole else self._prepared(others[0], drawn.reversed().take(part))
+        shares = [(drawn.mix, answers), (1 - drawn.mix, others[1])]
+        return torch.lerp(theirs, own, drawn.mix), sorted(shares, key=lambda share: -share[0])
+
+    def _prepared(self, clips: Tensor, drawn: Drawn | None) -> Tensor:
+        return prepared(clips.to(self.device), drawn, self.spec.clip, self.spec.recipe)
+
+    def _backward(self, inputs: Tensor, answers: list[tuple[float, Tensor]], whole: int) -> tuple[float, int]:
         """Add the gradients of a part of a batch of `whole` clips; its share of the mean loss and right answers."""
-        clip, recipe = self.spec.clip, self.spec.recipe
         with autocast(self.device, self.spec.precision):
-            logits = self.model(to_input(clips, clip.mean, clip.std))
-        summed = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing, reduction="sum")
-        loss = summed / whole
+            logits = self.model(inputs).float()
+        smoothing = self.spec.recipe.label_smoothing
+        first, *rest = [
+            share * F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum")
+            for share, labels in answers
+        ]
+        loss = sum(rest, first) / whole
         torch.autograd.backward(self.scaler.scale(loss))
-        return float(loss.detach()), int((logits.argmax(dim=-1) == labels).sum())
+        return float(loss.detach()), int((logits.argmax(dim=-1) == answers[0][1]).sum())

@@ -7,7 +7,7 @@ and started again therefore ends bit-identical to one that never stopped, on the
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import nn
 from harness.checkpoint import Checkpoints
 from harness.control import Control, TimeLimit
 from harness.data.clips import Batch, TrainClips
+from harness.data.pool import Pool
 from harness.errors import Interrupted
 from harness.optim import learning_rate
 from harness.spec import JobSpec
@@ -48,6 +49,8 @@ class State:
     history_wait_s: list[float] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     """Training videos that did not decode, with the reason."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """Those among them that killed or hung a decoder, which are not opened again."""
     peak_memory_bytes: int = 0
     """Of all attempts so far."""
 
@@ -74,6 +77,7 @@ class Training:
             self.step.optimizer.load_state_dict(saved["optimizer"])
             self.step.scaler.load_state_dict(saved["scaler"])
             self.state = State(**saved["state"])
+            self.clips.lost.update(self.state.lost)
             torch.set_rng_state(saved["random"])
             if self.device.type == "cuda" and "random_cuda" in saved:  # absent where a CPU saved it
                 torch.cuda.set_rng_state(saved["random_cuda"], self.device)
@@ -93,20 +97,23 @@ class Training:
         self.checkpoints.save(saved, self.state.epoch * self.clips.batches_per_epoch + self.state.batch)
         self.saved_at = time.monotonic()
 
-    def run(self, control: Control, watch: Watch) -> None:
-        """Train to the recipe's last epoch. `watch` is called after every step.
+    def run(self, control: Control, watch: Watch, pool: Pool) -> None:
+        """Train to the recipe's last epoch, clips decoded in the pool. `watch` is called after every step.
 
         Raises Interrupted or TimeLimit (after saving), Diverged, TooManyUndecodable.
         """
         self.model.train()
-        while self.state.epoch < self.spec.recipe.epochs:
-            self._epoch(control, watch)
+        epochs = self.spec.recipe.epochs
+        batches = self.clips.stream(self.state.epoch, self.state.batch, epochs, pool)
+        while self.state.epoch < epochs:
+            self._epoch(batches, control, watch)
             self.save()
 
-    def _epoch(self, control: Control, watch: Watch) -> None:
+    def _epoch(self, batches: Iterator[Batch], control: Control, watch: Watch) -> None:
+        """Take what is left of the epoch from the batches of all."""
         state = self.state
         began = time.perf_counter()
-        for batch in self.clips.stream(state.epoch, state.batch, self.spec.resources.loader_workers):
+        for batch in batches:
             waited = time.perf_counter() - began
             self._note_skipped(batch)
             if len(batch.labels):
@@ -129,7 +136,8 @@ class Training:
         rate = learning_rate(self.spec.recipe, state.epoch + state.batch / self.clips.batches_per_epoch)
         for group in self.step.optimizer.param_groups:
             group["lr"] = rate
-        loss, correct = self.step.accumulate(batch.clips, batch.labels, self.spec.device_batch)
+        clips, labels = torch.from_numpy(batch.clips), torch.from_numpy(batch.labels)
+        loss, correct = self.step.accumulate(clips, labels, self.spec.device_batch, batch.drawn)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in epoch {state.epoch + 1}, step {state.batch + 1} (rate {rate:.3g})")
         self.step.update()
@@ -139,6 +147,7 @@ class Training:
 
     def _note_skipped(self, batch: Batch) -> None:
         self.state.skipped.update(batch.skipped)
+        self.state.lost = dict(self.clips.lost)
         count, allowed = len(self.state.skipped), self.spec.data.max_undecodable
         if count > allowed * len(self.clips.videos):
             name, reason = next(iter(self.state.skipped.items()))

@@ -25,7 +25,9 @@ class Metric:
 
 METRICS: Final = {
     "parameters": Metric("M", None, 1),
+    "size": Metric("M", None, None),
     "tflops": Metric("TFLOPs", None, 2),
+    "gmacs": Metric("GMACs", None, None),
     "top1": Metric("%", "higher", 1),
     "difference": Metric("points", None, 1, signed=True),
     "peak_memory": Metric("MiB", "lower", 0),

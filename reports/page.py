@@ -129,7 +129,8 @@ def _job(row: "pd.Series[Any]") -> dict[str, Any]:
     times = {name: None if known[name] is None else f"{known[name]:.1f}" for name in ("train_s", "test_s")}
     wait = None if known["data_wait_share"] is None else f"{known['data_wait_share'] * 100:.0f}"
     latency = None if known["latency_s"] is None else f"{known['latency_s'] * 1000:.1f}"
-    details = [line for line in [error, *str(known["notes"] or "").split("\n"), _skipped(known)] if line]
+    told = [*str(known["undecodable"] or "").split("\n"), *str(known["notes"] or "").split("\n")]
+    details = [line for line in [error, _splits(known), *told] if line]
     return {
         **{name: known[name] for name in ("id", "status", "seed", "device")},
         "scheme": table1.SCHEMES.get(known["model.attention"], known["model.attention"]),
@@ -144,8 +145,14 @@ def _job(row: "pd.Series[Any]") -> dict[str, Any]:
     }
 
 
-def _skipped(known: "pd.Series[Any]") -> str:
-    return f"{known['skipped']:.0f} training videos did not decode and were skipped" if known["skipped"] else ""
+def _splits(known: "pd.Series[Any]") -> str:
+    """Which videos: the first thing to compare where two accuracies of one data set differ."""
+    if known["train.videos"] is None:
+        return ""
+    sizes = (
+        f"{known[f'{split}.videos']:,.0f} {word}" for split, word in (("train", "training"), ("val", "validation"))
+    )
+    return f"{' and '.join(sizes)} videos (lists {known['train.digest']} and {known['val.digest']})"
 
 
 def _environment(jobs: pd.DataFrame) -> list[tuple[str, str]]:
@@ -164,10 +171,15 @@ def _tests(records: pd.DataFrame) -> list[str]:
     columns = ["data.name", "test.clips", "test.crops", "test.size", "test.videos"]
     tested = records.dropna(subset=columns)[columns].drop_duplicates()
     return [
-        f"{table1.TITLES.get(name, name)}: {clips:.0f} clip × {crops:.0f} crops of {size:.0f} pixels,"
+        f"{table1.TITLES.get(name, name)}: {_clips(clips)} × {crops:.0f} crops of {size:.0f} pixels,"
         f" {videos:.0f} validation videos"
         for name, clips, crops, size, videos in tested.itertuples(index=False)
     ]
+
+
+def _clips(clips: Any) -> str:
+    """A protocol's clips in words; numbers come back from a DataFrame as floats."""
+    return "covering clips" if isinstance(clips, str) else f"{clips:.0f} clip{'' if clips == 1 else 's'}"
 
 
 def _downloads(drawn: Sequence[Path]) -> list[str]:

@@ -19,10 +19,18 @@ _STYLES: Final = {"shown": "green", "not shown": "red", "not measured": "dim"}
 
 
 def terminal(
-    table: pd.DataFrame, columns: Sequence[Column], caption: str, findings: Sequence[Finding], width: int
+    table: pd.DataFrame,
+    columns: Sequence[Column],
+    caption: str,
+    findings: Sequence[Finding],
+    width: int,
+    rows: str = "Scheme",
 ) -> RenderableType:
-    """For `rich.console.Console.print`: the table in as many blocks as `width` characters need, caption, findings."""
-    head = _cells("Scheme", "", table["scheme"].tolist())
+    """For `rich.console.Console.print`: the table in as many blocks as `width` characters need, caption, findings.
+
+    `rows`: what the rows are, the first column's heading; so in the other formats.
+    """
+    head = _cells(rows, "", table["scheme"].tolist())
     blocks: list[list[tuple[Column, list[Text]]]] = [[]]
     used = _breadth(head)
     for column, cells in [(column, _column(table, column)) for column in columns]:
@@ -41,23 +49,23 @@ def csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator="\n")
 
 
-def markdown(table: pd.DataFrame, columns: Sequence[Column], caption: str) -> str:
+def markdown(table: pd.DataFrame, columns: Sequence[Column], caption: str, rows: str = "Scheme") -> str:
     """A GitHub table, its caption below; the best measured value of a column is bold."""
-    titles = ["Scheme", *(column.title for column in columns)]
+    titles = [rows, *(column.title for column in columns)]
     lines = [titles, ["---", *("--:" for _ in columns)]]
     lines += _body(table, columns, _escape_markdown, lambda text: f"**{text}**", lambda text: f" ({text})")
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + f"\n\n{_escape_markdown(caption)}\n"
 
 
-def latex(table: pd.DataFrame, columns: Sequence[Column], caption: str, label: str) -> str:
+def latex(table: pd.DataFrame, columns: Sequence[Column], caption: str, label: str, rows: str = "Scheme") -> str:
     """A `table*` for the booktabs and graphicx packages; the best measured value of a column is bold."""
-    spans, rules, labels, at = ["Scheme"], [], [""], 2
+    spans, rules, labels, at = [rows], [], [""], 2
     for title, members in groups(columns):
         spans.append(f"\\multicolumn{{{len(members)}}}{{c}}{{{_escape_latex(title)}}}")
         rules.append(f"\\cmidrule(lr){{{at}-{at + len(members) - 1}}}")
         labels += [_escape_latex(column.label) for column in members]
         at += len(members)
-    rows = _body(table, columns, _escape_latex, lambda text: f"\\textbf{{{text}}}", _latex_spread)
+    body = _body(table, columns, _escape_latex, lambda text: f"\\textbf{{{text}}}", _latex_spread)
     lines = [
         "\\begin{table*}",
         "\\centering",
@@ -68,7 +76,7 @@ def latex(table: pd.DataFrame, columns: Sequence[Column], caption: str, label: s
         " ".join(rules),
         f"{' & '.join(labels)} \\\\",
         "\\midrule",
-        *(f"{' & '.join(cells)} \\\\" for cells in rows),
+        *(f"{' & '.join(cells)} \\\\" for cells in body),
         "\\bottomrule",
         "\\end{tabular}}",
         f"\\caption{{{_escape_latex(caption)}}}",

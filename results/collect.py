@@ -18,17 +18,19 @@ COST_COLUMNS += Cost.model_fields
 _RECORD_COLUMNS = ["id", "status", "scale", "classes", "started", "finished", "weights_sha256"]
 _SPEC_COLUMNS = ["model.name", "model.size", "model.attention", "data.name", "clip.frames", "clip.size", "seed"]
 _SPEC_COLUMNS += ["precision"]
-_TEST_FIELDS = ["clips", "crops", "size", "videos", "answered"]
+_TEST_FIELDS = ["clips", "crops", "size", "clips_per_video", "videos", "answered"]
+_ACCURACIES = ["top1", "top1_low", "top1_high", "top5", "class_mean", "loss"]
+_SPLIT_COLUMNS = [f"{split}.{name}" for split in ("train", "val") for name in ("videos", "digest")]
 _MEASURED_FIELDS = [name for name in Measured.model_fields if name != "epoch_s"]
 COLUMNS = [
     *_RECORD_COLUMNS,
     *_SPEC_COLUMNS,
     *Cost.model_fields,
-    *("epochs", "train.loss", "train.accuracy", "skipped"),
+    *("epochs", "train.loss", "train.accuracy", *_SPLIT_COLUMNS, "skipped"),
     *(f"test.{name}" for name in [*_TEST_FIELDS, "undecodable"]),
-    *("top1", "top5", "loss"),
+    *_ACCURACIES,
     *_MEASURED_FIELDS,
-    *("error.type", "error.message", "notes"),
+    *("error.type", "error.message", "undecodable", "notes"),
 ]
 """What `frame` always has, also without records; other keys of a spec and `environment.` follow them."""
 
@@ -43,7 +45,8 @@ def frame(records: Iterable[Record], damaged: Mapping[str, Mapping[str, Any]] = 
 
     `damaged` are jobs (id to spec) whose records cannot be read: a row each, which holds nothing but that. Nested keys
     are flattened with dots (`model.attention`, `clip.frames`, `environment.torch`). `skipped` and `test.undecodable`
-    count videos; `train.*` are the last epoch's; `notes` is joined by newlines.
+    count videos; `train.loss` and `train.accuracy` are the last epoch's; `notes` and `undecodable`, a sentence for each
+    split, are joined by newlines. What a test has for each class stays in the record.
     """
     rows = [row for record in records for row in _rows(record)]
     rows += [_damaged_row(id, spec) for id, spec in damaged.items()]
@@ -71,6 +74,9 @@ def _rows(record: Record) -> list[dict[str, Any]]:
         row |= {"epochs": len(record.epochs), "train.loss": last.loss, "train.accuracy": last.accuracy}
     row |= {name: getattr(record.measured, name) for name in _MEASURED_FIELDS}
     row |= {"skipped": len(record.skipped), "notes": "\n".join(record.notes)}
+    row["undecodable"] = "\n".join(record.undecodable)
+    if record.splits:
+        row |= {f"{name}.{key}": value for name, split in record.splits for key, value in split}
     row |= {f"environment.{key}": value for key, value in record.environment.items()}
     if record.error:
         row |= {"error.type": record.error.type, "error.message": record.error.message}
@@ -79,7 +85,7 @@ def _rows(record: Record) -> list[dict[str, Any]]:
 
 def _test_row(test: Test) -> dict[str, Any]:
     row = {f"test.{name}": getattr(test, name) for name in _TEST_FIELDS}
-    return row | {"test.undecodable": len(test.undecodable), "top1": test.top1, "top5": test.top5, "loss": test.loss}
+    return row | {"test.undecodable": len(test.undecodable)} | {name: getattr(test, name) for name in _ACCURACIES}
 
 
 def _damaged_row(id: str, spec: Mapping[str, Any]) -> dict[str, Any]:

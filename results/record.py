@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised when a field changes its meaning, is added or is removed; older harnesses refuse newer records by name."""
 
 Status = Literal["done", "failed", "oom", "timeout", "diverged"]
@@ -54,16 +54,42 @@ class Test(_Part):
 
     __test__ = False  # pytest takes classes of this name for test cases
 
-    clips: Count
+    clips: Count | Literal["cover"]
+    """`cover`: as many as cover the video without overlap."""
     crops: Count
     size: Count
+    clips_per_video: float
+    """Mean over the videos that were scored."""
     videos: Count
     answered: Count
     top1: Share
+    top1_low: Share
+    """The 95 % interval of `top1` over videos (bootstrap): what other videos of the kind could have given."""
+    top1_high: Share
     top5: Share | None
     """None with five classes or fewer, where it would always be 1."""
+    class_mean: Share
+    """The mean of `per_class`, in which every class weighs the same."""
+    per_class: list[Share | None]
+    """Top-1 of each class's videos; None for a class without videos."""
     loss: float
-    undecodable: list[str]
+    undecodable: dict[str, str]
+    """Ids to reasons."""
+
+
+class Split(_Part):
+    """The videos of a split that a job was given."""
+
+    videos: Count
+    digest: str
+    """Names the list: ids, labels and annotated parts, in any order."""
+
+
+class Splits(_Part):
+    """What was trained on, after `data.fraction`, and what was tested on."""
+
+    train: Split
+    val: Split
 
 
 class Measured(_Part):
@@ -115,8 +141,10 @@ class Record(_Part):
     cost: Cost | None
     epochs: list[Epoch]
     tests: list[Test]
-    skipped: list[str]
-    """Training videos that did not decode."""
+    splits: Splits | None
+    """None where the job failed before it read its data set."""
+    skipped: dict[str, str]
+    """Training videos that did not decode: ids to reasons."""
     weights_sha256: str | None
     notes: list[str]
     measured: Measured
@@ -124,6 +152,17 @@ class Record(_Part):
     started: str
     finished: str
     error: Problem | None
+
+    @property
+    def undecodable(self) -> list[str]:
+        """A line for each split of which videos did not decode."""
+        tested = {id: reason for test in self.tests for id, reason in test.undecodable.items()}
+        splits = self.splits or Splits(train=Split(videos=0, digest=""), val=Split(videos=0, digest=""))
+        return [
+            f"{len(failed)} of {split.videos} {word} videos did not decode; the first is {first}: {failed[first]}"
+            for failed, word, split in ((self.skipped, "training", splits.train), (tested, "validation", splits.val))
+            if (first := min(failed, default=None)) is not None
+        ]
 
     @field_validator("schema_version")
     @classmethod

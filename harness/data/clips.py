@@ -1,46 +1,58 @@
-"""Training batches and test views: which clip a video gives, and the tensors that hold it.
+"""Training batches: which clips they hold, in which order, and what is drawn for them.
 
-All randomness of a training clip is a function of (seed, epoch, video), and an epoch's order one of (seed, epoch). A
-training that goes on from any position therefore sees the same clips, with nothing random saved, and neither order nor
-content depends on how many workers decode.
+All randomness of a training clip is a function of (seed, epoch, video), an epoch's order one of (seed, epoch), and what
+a batch shares one of (seed, epoch, position). A training that goes on from any position therefore sees the same clips,
+with nothing random saved, and neither order nor content depends on how many processes decode. No torch: what is drawn
+here is done to the clips on their device, by `harness.data.augment`.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from harness.data.decode import DecodeError, open_video
-from harness.data.sampling import (
-    Indices,
-    crop_offsets,
-    dense_indices,
-    frame_step,
-    middle_or_spread_starts,
-    random_crop_offset,
-    random_segment_indices,
-    random_start,
-    segment_indices,
-    short_side_size,
-)
+from harness.data.pool import Lost, Pool
+from harness.data.tasks import ClipTask, Frames, Source, TrainClip, Undecodable, train_clip
 from harness.data.videos import Dataset, Video, subset
-from harness.spec import Clip, Protocol, Recipe
+from harness.spec import Clip, Recipe
 
-ORDER, CLIP = 0, 1
-"""Streams of randomness; kept apart, so that no clip repeats the numbers that shuffled its epoch."""
+ORDER, CLIP, AUGMENT, MIX = range(4)
+"""Streams of randomness; kept apart, so that what is not asked for changes no number of what is."""
+
+AHEAD_BATCHES = 2
+"""Batches whose clips are decoded or being decoded before they are asked for; their frames wait in memory."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for the clips of a batch and is done to them on their device."""
+
+    mirrored: npt.NDArray[np.bool_]
+    """[b]"""
+    seeds: npt.NDArray[np.int64]
+    """[b], of each clip's augmentation."""
+    mix: float = 1.0
+    """Each clip's own share; the rest is its partner's, the clip as far from the batch's end as it from the start."""
+
+    def take(self, rows: slice) -> "Drawn":
+        """That of some of the clips."""
+        return replace(self, mirrored=self.mirrored[rows], seeds=self.seeds[rows])
+
+    def reversed(self) -> "Drawn":
+        """That of the clips in reverse order, in which each stands where its partner stood."""
+        return self.take(slice(None, None, -1))
 
 
 @dataclass(frozen=True)
 class Batch:
     """Clips uint8 [b t h w c] with labels int64 [b], and the (id, reason) of each video that did not decode."""
 
-    clips: torch.Tensor
-    labels: torch.Tensor
+    clips: Frames
+    labels: npt.NDArray[np.int64]
     skipped: list[tuple[str, str]]
+    drawn: Drawn
 
 
 class TrainClips:
@@ -52,6 +64,8 @@ class TrainClips:
         self.clip = clip
         self.recipe = recipe
         self.seed = seed
+        self.lost: dict[str, str] = {}
+        """Ids of videos that killed or hung a decoder, with the reason: they are not opened again."""
 
     @property
     def batches_per_epoch(self) -> int:
@@ -60,98 +74,64 @@ class TrainClips:
 
     def batch(self, epoch: int, position: int) -> Batch:
         """The batch at this position; a video that does not decode is left out of it and named."""
-        order = np.random.default_rng([self.seed, epoch, ORDER]).permutation(len(self.videos))
-        size = self.recipe.batch_size
-        clips: list[npt.NDArray[np.uint8]] = []
-        labels: list[int] = []
-        skipped: list[tuple[str, str]] = []
-        for index in order[position * size : (position + 1) * size].tolist():
-            video = self.videos[index]
-            try:
-                clips.append(self._clip(video, np.random.default_rng([self.seed, epoch, CLIP, index])))
-                labels.append(video.label)
-            except DecodeError as error:
-                skipped.append((video.id, error.reason))
-        shape = (0, self.clip.frames, self.clip.size, self.clip.size, 3)
-        stacked = np.stack(clips) if clips else np.empty(shape, np.uint8)
-        return Batch(torch.from_numpy(stacked), torch.tensor(labels, dtype=torch.int64), skipped)
+        with Pool(0) as pool:
+            return next(self.stream(epoch, position, epoch + 1, pool))
 
-    def stream(self, epoch: int, start: int = 0, workers: int = 0) -> Iterator[Batch]:
-        """The epoch's batches from position `start` on, decoded ahead by `workers` threads (0: when asked for).
+    def stream(self, epoch: int, start: int, epochs: int, pool: Pool) -> Iterator[Batch]:
+        """The batches from position `start` of `epoch` to the end of the last of `epochs`, decoded ahead in the pool.
 
-        Threads, because decord decodes outside Python's lock: nothing is copied between processes.
+        One stream for all epochs, so that the next one's first clips are ready when it begins.
         """
-        positions = range(start, self.batches_per_epoch)
-        if workers == 0:
-            yield from (self.batch(epoch, position) for position in positions)
-            return
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        ahead: deque[Future[Batch]] = deque()
-        try:
-            for position in positions:
-                ahead.append(pool.submit(self.batch, epoch, position))
-                if len(ahead) > workers + 1:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        ahead = max(2 * pool.workers, AHEAD_BATCHES * self.recipe.batch_size)
+        results = pool.map(train_clip, self._tasks(epoch, start, epochs), ahead)
+        for each, position, indices in self._plan(epoch, start, epochs):
+            yield self._batch(each, position, indices, list(islice(results, len(indices))))
 
-    def _clip(self, video: Video, generator: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """uint8 [t h w c]: a random part of the video, at a random scale, a random crop of it, perhaps mirrored."""
-        file = open_video(video.path)
-        if self.dataset.sampling == "segment":
-            indices = random_segment_indices(file.frames, self.clip.frames, generator)
-        else:
-            step = frame_step(self.clip.stride, file.fps)
-            start = random_start(file.frames, self.clip.frames, step, generator)
-            indices = dense_indices(file.frames, self.clip.frames, step, start)
-        size, (low, high) = self.clip.size, self.recipe.jitter
-        short = round(generator.uniform(size * low, size * high))
-        height, width = short_side_size(file.height, file.width, short)
-        top, left = random_crop_offset(height, width, size, generator)
-        mirrored = generator.random() < 0.5 and self.recipe.flip and self.dataset.flip
-        frames = file.read(indices, height, width)[:, top : top + size, left : left + size]
-        return frames[:, :, ::-1] if mirrored else frames
+    def _plan(self, epoch: int, start: int, epochs: int) -> Iterator[tuple[int, int, list[int]]]:
+        """Epoch, position and the videos' indices of each batch."""
+        size = self.recipe.batch_size
+        for each in range(epoch, epochs):
+            order = np.random.default_rng([self.seed, each, ORDER]).permutation(len(self.videos))
+            for position in range(start if each == epoch else 0, self.batches_per_epoch):
+                yield each, position, order[position * size : (position + 1) * size].tolist()
 
+    def _tasks(self, epoch: int, start: int, epochs: int) -> Iterator[ClipTask]:
+        low, high = self.recipe.jitter
+        short = (self.clip.size * low, self.clip.size * high)
+        for each, _, indices in self._plan(epoch, start, epochs):
+            for index in indices:
+                video = self.videos[index]
+                key, lost = (self.seed, each, CLIP, index), self.lost.get(video.id, "")
+                yield ClipTask(source(self.dataset, video, self.clip, self.clip.size), short, key, lost)
 
-class TestViews:
-    """The views of every validation video: clips in time x crops in space."""
+    def _batch(
+        self, epoch: int, position: int, indices: list[int], results: list[TrainClip | Undecodable | Lost]
+    ) -> Batch:
+        found: list[tuple[int, TrainClip]] = []
+        skipped: list[tuple[str, str]] = []
+        for index, result in zip(indices, results, strict=True):
+            if isinstance(result, TrainClip):
+                found.append((index, result))
+                continue
+            name = self.videos[index].id
+            if isinstance(result, Lost):
+                self.lost[name] = result.reason
+            skipped.append((name, result.reason))
+        shape = (0, self.clip.frames, self.clip.size, self.clip.size, 3)
+        clips = np.stack([clip.frames for _, clip in found]) if found else np.empty(shape, np.uint8)
+        labels = np.array([self.videos[index].label for index, _ in found], np.int64)
+        return Batch(clips, labels, skipped, self._drawn(epoch, position, found))
 
-    __test__ = False  # not a test case, whatever pytest takes its name for
-
-    def __init__(self, dataset: Dataset, clip: Clip, protocol: Protocol) -> None:
-        self.dataset = dataset
-        self.clip = clip
-        self.protocol = protocol
-
-    def __len__(self) -> int:
-        return len(self.dataset.val)
-
-    def views(self, index: int) -> npt.NDArray[np.uint8]:
-        """uint8 [v t h w c], crops changing fastest, from one decode of the video; raises DecodeError."""
-        file = open_video(self.dataset.val[index].path)
-        size = self.protocol.size or self.clip.size
-        height, width = short_side_size(file.height, file.width, size)
-        clips = self._indices(file.frames, file.fps)
-        frames = file.read(np.concatenate(clips), height, width)
-        offsets = crop_offsets(height, width, size, self.protocol.crops)
-        crops = [
-            part[:, top : top + size, left : left + size]
-            for part in np.split(frames, len(clips))
-            for top, left in offsets
-        ]
-        return np.stack(crops)
-
-    def _indices(self, length: int, fps: float) -> list[Indices]:
-        frames, clips = self.clip.frames, self.protocol.clips
-        if self.dataset.sampling == "segment":
-            return [segment_indices(length, frames, clip, clips) for clip in range(clips)]
-        step = frame_step(self.clip.stride, fps)
-        starts = middle_or_spread_starts(length, frames, step, clips)
-        return [dense_indices(length, frames, step, start) for start in starts]
+    def _drawn(self, epoch: int, position: int, found: list[tuple[int, TrainClip]]) -> Drawn:
+        flip, alpha = self.recipe.flip and self.dataset.flip, self.recipe.mixup
+        seeds = [np.random.default_rng([self.seed, epoch, AUGMENT, i]).integers(2**63 - 1) for i, _ in found]
+        mix = np.random.default_rng([self.seed, epoch, MIX, position]).beta(alpha, alpha) if alpha else 1.0
+        mirrored = [flip and clip.mirrored for _, clip in found]
+        return Drawn(np.array(mirrored, np.bool_), np.array(seeds, np.int64), float(mix))
 
 
-def to_input(clips: torch.Tensor, mean: float, std: float) -> torch.Tensor:
-    """uint8 [b t h w c] as the float32 [b c t h w] that models read, (x / 255 - mean) / std, on its own device."""
-    return clips.permute(0, 4, 1, 2, 3).float().mul(1 / (255 * std)).sub(mean / std)
+def source(dataset: Dataset, video: Video, clip: Clip, size: int) -> Source:
+    """What a decoding process must know of a video."""
+    return Source(
+        video.path, video.first, video.last, dataset.decoder, dataset.sampling, clip.frames, clip.stride, size
+    )

@@ -1,16 +1,34 @@
 """Which frames of a video and which part of a frame a clip takes: pure functions, random only through a generator.
 
 Frame indices are int64 [t], never decrease, and stay within the video: one shorter than asked repeats its last frame
-(dense) or repeats frames evenly (segment).
+(dense) or repeats frames evenly (segment). All count from the first frame of the part that is annotated (`part`).
 """
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.data.videos import Sampling
+
 Indices = npt.NDArray[np.int64]
+Clips = int | Literal["cover"]
+"""How many clips a test takes of a video: so many, or as many as cover it without overlap."""
 
 RATE_FPS = 30.0
 """A stride is in frames at this rate; others are stepped in proportion (facebookresearch/SlowFast, TARGET_FPS)."""
+
+
+def part(frames: int, first: int, last: int | None) -> int:
+    """How many frames of a file the annotated part [first, last) has; it ends with the file where that is shorter.
+
+    Raises ValueError where nothing of it is there.
+    """
+    length = min(frames, frames if last is None else last) - first
+    if length < 1:
+        end = "its end" if last is None else f"frame {last}"
+        raise ValueError(f"the annotated part is from frame {first} to {end}, the file has {frames} frames")
+    return length
 
 
 def frame_step(stride: int, fps: float) -> float:
@@ -39,6 +57,38 @@ def middle_or_spread_starts(length: int, frames: int, step: float, clips: int) -
     if clips == 1:
         return (float(slack // 2),)
     return tuple(float(slack * clip // (clips - 1)) for clip in range(clips))
+
+
+def covering_starts(length: int, frames: int, step: float) -> tuple[float, ...]:
+    """The starts of as many clips, one after the other, as it takes to cover the video (paper, section 4.5).
+
+    A clip spans frames x step; the last one may reach beyond the end, where it repeats the last frame. A rest of no
+    more than one step has no clip of its own: 48 clips of 8.5 s cover the paper's 410 s.
+    """
+    span = frames * step
+    clips = max(1, int(np.ceil((length - step) / span)))
+    return tuple(float(np.floor(clip * span)) for clip in range(clips))
+
+
+def positions(sampling: Sampling, length: int, frames: int, step: float, clips: Clips) -> tuple[float, ...]:
+    """Where a test's clips lie: their starts (dense), or the place in [0, 1) of their frames in each segment (segment).
+
+    A position says all that tells one clip of a video from another, whatever number of clips it is one of. A clip of
+    segments spans the whole video, so a single one covers it.
+    """
+    if sampling == "segment":
+        number = 1 if clips == "cover" else clips
+        return tuple((clip + 0.5) / number for clip in range(number))
+    if clips == "cover":
+        return covering_starts(length, frames, step)
+    return middle_or_spread_starts(length, frames, step, clips)
+
+
+def indices_at(sampling: Sampling, length: int, frames: int, step: float, position: float) -> Indices:
+    """The frames of the test clip at this position."""
+    if sampling == "segment":
+        return _in_segments(length, frames, np.full(frames, position))
+    return dense_indices(length, frames, step, position)
 
 
 def _slack(length: int, frames: int, step: float) -> int:

@@ -72,7 +72,7 @@ def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[
     return {
         **{key: value for key, value in each.plain().items() if key not in ("tests", "progress")},
         "shared_with": shared.get(each.job.id, []),
-        "views": max(test.clips * test.crops for test in spec.tests),
+        "views": _most([test.views for test in spec.tests]),
         "peak_memory_bytes": each.record.measured.peak_memory_bytes if each.record else None,
         "devices": spec.resources.devices,
         "device_batch": spec.device_batch,
@@ -87,7 +87,8 @@ def _costs(job: Job, store: Store, datasets: Path) -> dict[str, Any]:
     try:
         counted = job_cost(job, store, datasets)
         costs |= {"parameters": counted.parameters, "multiply_adds": counted.multiply_adds}
-        costs["tflops"] = per_video_multiply_adds(job, store, datasets) / 1e12
+        per_video = per_video_multiply_adds(job, store, datasets)
+        costs["tflops"] = None if per_video is None else per_video / 1e12
         predicted = _predicted(job, store, datasets)
         costs["predicted_memory_bytes"] = predicted.peak_bytes
         costs["fit"] = None if limit is None else memory.verdict(predicted, limit)
@@ -96,12 +97,21 @@ def _costs(job: Job, store: Store, datasets: Path) -> dict[str, Any]:
     return {**costs, "problem": None}
 
 
-def per_video_multiply_adds(job: Job, store: Store, datasets: Path) -> int:
-    """Multiply-adds of one video in the costliest of the job's tests, at that test's crop."""
-    costs = [
-        test.clips * test.crops * job_cost(job, store, datasets, test.size).multiply_adds for test in job.spec.tests
-    ]
-    return max(costs)
+def per_video_multiply_adds(job: Job, store: Store, datasets: Path) -> int | None:
+    """Multiply-adds of one video in the costliest of the job's tests, at that test's crop.
+
+    None where a test takes as many clips as a video needs, which nobody knows before the videos are read.
+    """
+    return _most([
+        None if test.views is None else test.views * job_cost(job, store, datasets, test.size).multiply_adds
+        for test in job.spec.tests
+    ])  # fmt: skip
+
+
+def _most(values: Sequence[int | None]) -> int | None:
+    """The largest value; None where one of them is not known."""
+    known = [value for value in values if value is not None]
+    return max(known) if len(known) == len(values) else None
 
 
 def _predicted(job: Job, store: Store, datasets: Path) -> memory.Memory:
@@ -123,7 +133,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         overflow = "" if row["fit"] in (None, "fits") else " !"
         shown.add_row(
             row["label"], state_text(row["state"]), _number(row["parameters"], 1e6, ".4g"),
-            _number(row["multiply_adds"], 1e9, ".4g"), _number(row["tflops"], 1, ".3g"), str(row["views"]),
+            _number(row["multiply_adds"], 1e9, ".4g"), _number(row["tflops"], 1, ".3g"), _number(row["views"], 1, "g"),
             _number(row["predicted_memory_bytes"], 2**30, ".2f") + overflow,
             _number(row["peak_memory_bytes"], 2**30, ".2f"), _number(row["device_hours"], 1, ".2f"),
             ", ".join(row["shared_with"]), row["id"],

@@ -60,7 +60,6 @@ def _counted(job: JobSpec, classes: int) -> dict[str, Any]:
     per_view = counted.multiply_adds
     if test.size != clip.size:
         per_view = cost.count(job.model, clip.frames, clip.size, classes, crop=test.size).multiply_adds
-    views = test.clips * test.crops
     return {
         "model": job.model.model_dump(mode="json"),
         "frames": clip.frames,
@@ -69,8 +68,8 @@ def _counted(job: JobSpec, classes: int) -> dict[str, Any]:
         "classes": classes,
         **counted.model_dump(),
         "test_multiply_adds": per_view,
-        "views": views,
-        "tflops": per_view * views / 1e12,
+        "views": test.views,
+        "tflops": None if test.views is None else per_view * test.views / 1e12,
     }
 
 
@@ -115,6 +114,7 @@ def _lines(facts: dict[str, Any], job: JobSpec) -> list[tuple[str, str]]:
     share = facts["attention_multiply_adds"] / facts["multiply_adds"] if facts["multiply_adds"] else 0.0
     options = ", ".join(f"{key} {_word(value)}" for key, value in facts["model"].items() if key != "name")
     crop = f"{test.clips} x {test.crops} views of {test.size} x {test.size}"
+    total = "as many clips as cover it" if facts["tflops"] is None else f"{facts['tflops']:.4g} TFLOPs"
     inference, training = (facts["memory"][use]["peak_bytes"] / 2**30 for use in ("inference", "training"))
     predicted = f"one clip {inference:.3g} GiB, in training {training:.3g} GiB ({job.recipe.optimizer})"
     lines = [
@@ -122,7 +122,7 @@ def _lines(facts: dict[str, Any], job: JobSpec) -> list[tuple[str, str]]:
         ("Clip", f"{clip.frames} frames, {clip.stride} apart, {clip.size} x {clip.size}"),
         ("Parameters", f"{facts['parameters'] / 1e6:,.5g} M ({facts['classes']} classes)"),
         ("One view", f"{facts['multiply_adds'] / 1e9:,.5g} GMACs, {share:.1%} of them attention's products"),
-        ("One video", f"{facts['tflops']:.4g} TFLOPs: {crop}, {facts['test_multiply_adds'] / 1e9:,.5g} GMACs each"),
+        ("One video", f"{total}: {crop}, {facts['test_multiply_adds'] / 1e9:,.5g} GMACs each"),
         ("Memory", f"predicted for a GPU, {job.precision}: {predicted}"),
     ]
     return lines + (_speed_lines(facts["measured"]) if "measured" in facts else [])

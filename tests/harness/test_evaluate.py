@@ -3,64 +3,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
 from harness.control import Control
-from harness.data.clips import TestViews
 from harness.data.datasets import open_dataset
-from harness.data.decode import DecodeError
+from harness.data.pool import Lost, Pool
+from harness.data.tasks import Undecodable, test_views
+from harness.data.views import TestViews
 from harness.errors import Interrupted
-from harness.evaluate import Scores, file_name, read, summary
-from harness.evaluate import scores as evaluate_scores
+from harness.evaluate import scores, started
 from harness.spec import Protocol
 from harness.train import Diverged
-
-
-def scores(views: list, labels: list[int], undecodable: dict[str, str] | None = None) -> Scores:
-    ids = tuple(f"v{i}" for i in range(len(labels)))
-    return Scores(ids, np.array(labels), np.array(views, np.float32), undecodable or {})
-
-
-def test_softmax_is_averaged_over_views_and_not_voted():
-    # Two of three views say class 1, but the one for class 0 is surer: the average decides.
-    scored = scores([[[0.9, 0.1], [0.45, 0.55], [0.45, 0.55]]], [0])
-    test = summary(scored, Protocol(clips=1, crops=3, size=32))
-    assert (test.top1, test.answered, test.top5) == (1.0, 1, None)
-    assert test.loss == pytest.approx(-np.log(0.6))
-
-
-def test_an_undecodable_video_counts_as_wrong():
-    nan = float("nan")
-    scored = scores([[[1.0, 0.0]], [[nan, nan]]], [0, 0], {"v1": "damaged"})
-    test = summary(scored, Protocol(clips=1, crops=1, size=32))
-    assert (test.videos, test.answered, test.top1, test.undecodable) == (2, 1, 0.5, ["v1"])
-
-
-@given(st.integers(6, 10), st.integers(1, 20), st.integers(0, 1000))
-def test_top_1_and_top_5_agree_with_counting_by_hand(classes, videos, seed):
-    generator = np.random.default_rng(seed)
-    views = generator.dirichlet(np.ones(classes), (videos, 3)).astype(np.float32)
-    labels = generator.integers(0, classes, videos)
-    test = summary(scores(views.tolist(), labels.tolist()), Protocol(size=32))
-    better = [(row > row[label]).sum() for row, label in zip(views.mean(axis=1), labels, strict=True)]
-    assert test.top1 == pytest.approx(sum(n < 1 for n in better) / videos)
-    assert test.top5 == pytest.approx(sum(n < 5 for n in better) / videos)
-
-
-def test_scores_that_are_no_numbers_are_a_divergence_and_not_unanswered_videos(spec, embedded_cache, tmp_path):
-    class Broken(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(1))
-
-        def forward(self, clip):
-            return torch.full((len(clip), 4), float("nan"))
-
-    views = TestViews(open_dataset("motion", cache=embedded_cache), spec.clip, spec.tests[0])
-    with pytest.raises(Diverged, match="are no numbers"):
-        evaluate_scores(Broken(), "abc", views, spec, tmp_path, Control(), lambda scored: None)
+from models.registry import build
+from results.scores import read
+from results.summary import test as summary
 
 
 class Sums(nn.Module):
@@ -70,9 +26,11 @@ class Sums(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.arange(4.0))
         self.clips = 0
+        self.batches: list[int] = []
 
     def forward(self, clip):
         self.clips += len(clip)
+        self.batches.append(len(clip))
         return clip.mean(dim=(1, 2, 3, 4))[:, None] * self.weight
 
 
@@ -87,92 +45,204 @@ class StopAfter(Control):
             raise Interrupted("the test")
 
 
+ONE, THREE = Protocol(clips=1, crops=1), Protocol(clips=3, crops=3)
+
+
 @pytest.fixture
-def views(spec, embedded_cache) -> TestViews:
-    dataset = open_dataset("motion", cache=embedded_cache)
-    return TestViews(replace(dataset, val=dataset.val[:10]), spec.clip, spec.tests[0])
+def dataset(embedded_cache):
+    whole = open_dataset("motion", cache=embedded_cache)
+    return replace(whole, val=whole.val[:10])
 
 
-def test_a_test_that_was_stopped_goes_on_and_ends_bit_identical(views, spec, tmp_path):
-    whole = evaluate_scores(Sums(), "abc", views, spec, tmp_path / "whole", Control(), lambda scored: None)
-    model, folder = Sums(), tmp_path / "stopped"
-    for _ in range(2):  # batches of 4, 4 and 2 videos
-        with pytest.raises(Interrupted):
-            evaluate_scores(model, "abc", views, spec, folder, StopAfter(1), lambda scored: None)
-    assert [path.name for path in folder.iterdir()] == ["1x1-16.npz.part"]
-    scored = evaluate_scores(model, "abc", views, spec, folder, Control(), lambda scored: None)
-    np.testing.assert_array_equal(scored.views, whole.views)
-    assert np.isfinite(scored.views).all()
-    assert model.clips == 10
-    assert [path.name for path in folder.iterdir()] == ["1x1-16.npz"]
+def views_of(dataset, spec, *protocols):
+    return TestViews(dataset, spec.clip, protocols or (THREE,))
 
 
-def test_what_an_earlier_attempt_scored_survives_its_being_killed(views, spec, tmp_path):
+def evaluated(model, views, spec, folder, *, control=None, pool=None, weights="abc", watch=None):
+    scored = started(weights, views, folder)
+    return scores(model, scored, views, spec, folder, control or Control(), watch or (lambda *_: None), pool or Pool(0))
+
+
+def at_once(spec, clips):
+    """The same job with so many clips on its device in training."""
+    return replace(spec, resources=spec.resources.model_copy(update={"micro_batch": clips}))
+
+
+def table(scored):
+    """Every view's key with its scores."""
+    video, position, crop, softmax = scored.rows()
+    keys = zip(video.tolist(), position.tolist(), crop.tolist(), strict=True)
+    return dict(zip(keys, softmax.astype(float).tolist(), strict=True))
+
+
+def test_every_view_is_scored_once_whatever_protocols_ask_for_it(dataset, spec, tmp_path):
+    model, protocols = Sums(), (ONE, THREE, Protocol(clips=5, crops=1))
+    scored = evaluated(model, views_of(dataset, spec, *protocols), spec, tmp_path)
+    assert model.clips == 10 * (3 * 3 + 4)  # of the five clips' middle crops, the middle one is among the three clips'
+    assert len(table(scored)) == model.clips
+    for protocol in protocols:
+        alone = evaluated(Sums(), views_of(dataset, spec, protocol), spec, tmp_path / f"{protocol.clips}")
+        mine, its = (each.averaged(protocol.clips, protocol.crops) for each in (scored, alone))
+        np.testing.assert_allclose(mine, its, atol=1e-3)
+        assert (
+            summary(scored, protocol.clips, protocol.crops).top1 == summary(alone, protocol.clips, protocol.crops).top1
+        )
+
+
+@pytest.mark.parametrize("clips", [7, 64])
+def test_any_batch_size_gives_the_same_scores(dataset, spec, tmp_path, clips, monkeypatch):
+    monkeypatch.setattr("harness.evaluate.VIEWS_PER_TRAINING_CLIP", 1)
+    torch.manual_seed(0)
+    model = build(spec.model, spec.clip.frames, spec.clip.size, 4)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))  # no weights at 0, and the classes differ
+    views = views_of(dataset, spec, THREE)
+    one, many = (evaluated(model, views, at_once(spec, n), tmp_path / str(n)) for n in (1, clips))
+    np.testing.assert_allclose(one.averaged(3, 3), many.averaged(3, 3), atol=1e-3)
+    assert one.averaged(3, 3).argmax(axis=1).tolist() == many.averaged(3, 3).argmax(axis=1).tolist()
+    assert table(one).keys() == table(many).keys()
+
+
+def test_batches_are_full_but_for_the_last(dataset, spec, tmp_path):
+    model = Sums()
+    evaluated(model, views_of(dataset, spec, THREE), at_once(spec, 4), tmp_path)
+    assert model.batches == [16] * 5 + [10]
+
+
+def test_a_protocol_that_comes_later_adds_only_what_is_not_scored(dataset, spec, tmp_path):
+    first = evaluated(Sums(), views_of(dataset, spec, Protocol(clips=1, crops=3)), spec, tmp_path)
+    model = Sums()
+    scored = evaluated(model, views_of(dataset, spec, THREE), spec, tmp_path)
+    assert model.clips == 10 * 2 * 3
+    assert scored.seconds > first.seconds
+    np.testing.assert_array_equal(scored.averaged(1, 3), first.averaged(1, 3))
+    for protocol in (ONE, Protocol(clips=3, crops=1)):  # all of whose views are there
+        evaluated(model, views_of(dataset, spec, protocol), spec, tmp_path)
+    assert model.clips == 10 * 2 * 3
+    assert read(tmp_path / "16.npz").taken.keys() == {"1x3", "3x3", "1x1", "3x1"}
+
+
+def test_a_test_that_was_stopped_anywhere_goes_on_and_ends_bit_identical(dataset, spec, tmp_path):
+    spec, views = at_once(spec, 1), views_of(dataset, spec, THREE)
+    whole = evaluated(Sums(), views, spec, tmp_path / "whole")
+    model, stops = Sums(), 0
+    while True:  # after every batch of four views, in the middle of a video
+        try:
+            scored = evaluated(model, views, spec, tmp_path / "stopped", control=StopAfter(1))
+            break
+        except Interrupted:
+            stops += 1
+    assert stops == 23
+    assert (model.clips, model.batches) == (90, [4] * 22 + [2])
+    assert table(scored) == table(whole)
+    np.testing.assert_array_equal(scored.averaged(3, 3), whole.averaged(3, 3))
+    assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["16.npz"]
+
+
+def test_what_an_earlier_attempt_scored_survives_its_being_killed(dataset, spec, tmp_path):
+    spec = at_once(spec, 1)
     spec = replace(spec, resources=spec.resources.model_copy(update={"checkpoint_s": 1e-9}))
 
     class Killed(Control):
         def check(self) -> None:
-            if (tmp_path / "1x1-16.npz.part").exists():
+            if (tmp_path / "16.npz").exists():
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate_scores(Sums(), "abc", views, spec, tmp_path, Killed(), lambda scored: None)
+        evaluated(Sums(), views_of(dataset, spec), spec, tmp_path, control=Killed())
     model = Sums()
-    evaluate_scores(model, "abc", views, spec, tmp_path, Control(), lambda scored: None)
-    assert model.clips == 6
+    evaluated(model, views_of(dataset, spec), spec, tmp_path)
+    assert model.clips == 90 - 4
 
 
-def test_videos_that_did_not_decode_are_remembered(views, spec, tmp_path, monkeypatch):
-    decoded = views.views
+class Failing(Pool):
+    """A pool in which some videos do not decode, and some kill the process that tries."""
 
-    def damaged(index):
-        if index in (1, 9):
-            raise DecodeError(views.dataset.val[index].path, "damaged")
-        return decoded(index)
+    def __init__(self, damaged, deadly):
+        super().__init__(0)
+        self.damaged, self.deadly, self.asked = damaged, deadly, []
 
-    monkeypatch.setattr(views, "views", damaged)
+    def map(self, function, tasks, ahead=None):
+        for task in tasks:
+            self.asked.append(task.source.path)
+            if task.source.path in self.deadly:
+                yield Lost(task, "killed the decoder, signal 11")
+            else:
+                yield Undecodable("damaged") if task.source.path in self.damaged else test_views(task)
+
+
+def test_videos_that_did_not_decode_are_remembered_and_not_asked_again(dataset, spec, tmp_path):
+    spec = at_once(spec, 1)
+    paths, ids = [video.path for video in dataset.val], [video.id for video in dataset.val]
+    pool = Failing({paths[1], paths[9]}, {paths[4]})
     with pytest.raises(Interrupted):
-        evaluate_scores(Sums(), "abc", views, spec, tmp_path, StopAfter(1), lambda scored: None)
-    for _ in range(2):
-        scored = evaluate_scores(Sums(), "abc", views, spec, tmp_path, Control(), lambda scored: None)
-        assert scored.undecodable == {views.dataset.val[1].id: "damaged", views.dataset.val[9].id: "damaged"}
-        assert np.isnan(scored.views[[1, 9]]).all()
+        evaluated(Sums(), views_of(dataset, spec), spec, tmp_path, control=StopAfter(11), pool=pool)
+    for protocols in ((THREE,), (THREE,), (THREE, Protocol(clips=5))):
+        scored = evaluated(Sums(), views_of(dataset, spec, *protocols), spec, tmp_path, pool=pool)
+    assert scored.undecodable == {ids[1]: "damaged", ids[4]: "killed the decoder, signal 11", ids[9]: "damaged"}
+    assert [pool.asked.count(paths[index]) for index in (1, 4, 9)] == [1, 1, 1]
+    assert np.flatnonzero(np.isnan(scored.averaged(3, 3)[:, 0])).tolist() == [1, 4, 9]
+    test = summary(scored, 5, 3)
+    assert (test.videos, test.answered, test.undecodable) == (10, 7, scored.undecodable)
 
 
-@pytest.mark.parametrize("change", ["nothing", "weights", "videos", "half a file", "a byte", "no file"])
-def test_scores_are_taken_up_only_whole_and_of_these_weights_and_videos(views, spec, tmp_path, change):
-    first = evaluate_scores(Sums(), "abc", views, spec, tmp_path, Control(), lambda scored: None)
-    path = tmp_path / file_name(spec.tests[0])
+@pytest.mark.parametrize("change", ["nothing", "weights", "videos", "decoder", "half a file", "a byte", "no file"])
+def test_scores_are_taken_up_only_whole_and_of_these_weights_and_videos(dataset, spec, tmp_path, change):
+    first = evaluated(Sums(), views_of(dataset, spec), spec, tmp_path)
+    path = tmp_path / "16.npz"
     content = bytearray(path.read_bytes())
     if change == "videos":
-        views.dataset = replace(views.dataset, val=(*views.dataset.val[1:], views.dataset.val[0]))
+        dataset = replace(dataset, val=(*dataset.val[1:], dataset.val[0]))
+    elif change == "decoder":
+        dataset = replace(dataset, decoder="pyav")
     elif change == "half a file":
         path.write_bytes(content[: len(content) // 2])
     elif change == "a byte":
-        content[content.index(b"views.npy") + 200] ^= 1
+        content[content.index(b"softmax.npy") + 60] ^= 1
         path.write_bytes(content)
     elif change == "no file":
         path.unlink()
     model = Sums()
-    again = evaluate_scores(
-        model, "def" if change == "weights" else "abc", views, spec, tmp_path, Control(), lambda scored: None
-    )
-    assert model.clips == (0 if change == "nothing" else 10)
+    weights = "def" if change == "weights" else "abc"
+    again = evaluated(model, views_of(dataset, spec), spec, tmp_path, weights=weights)
+    assert model.clips == (0 if change == "nothing" else 90)
     assert again.seconds > 0
-    if change != "videos":
-        np.testing.assert_array_equal(again.views, first.views)
+    if change not in ("videos", "decoder"):
+        np.testing.assert_array_equal(again.averaged(3, 3), first.averaged(3, 3))
 
 
-def test_scores_are_written_whole_and_read_back(views, tmp_path):
-    scored = Scores.empty(views)
-    scored.views[:] = 0.25
-    scored.done, scored.seconds, scored.undecodable = 10, 3.5, {"x": "damaged"}
-    path = tmp_path / "scores" / file_name(views.protocol)
-    scored.write(path, "abc")
-    assert path.name == "1x1-16.npz"
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-    found = read(path, "abc", views)
-    np.testing.assert_array_equal(found.views, scored.views)
-    assert (found.done, found.seconds, found.undecodable) == (10, 3.5, {"x": "damaged"})
-    with np.load(path) as plain:
-        assert plain["ids"].tolist() == [video.id for video in views.dataset.val]
+def test_progress_counts_videos_to_the_last(dataset, spec, tmp_path):
+    told, spec = [], at_once(spec, 1)
+    views = views_of(dataset, spec)
+    with pytest.raises(Interrupted):
+        evaluated(Sums(), views, spec, tmp_path, control=StopAfter(5), watch=lambda *each: told.append(each))
+    evaluated(Sums(), views, spec, tmp_path, watch=lambda *each: told.append(each))
+    done, videos, seconds = zip(*told, strict=True)
+    assert done == tuple(4 * batch // 9 if batch < 23 else 10 for batch in range(1, 24))
+    assert set(videos) == {10}
+    assert list(seconds) == sorted(seconds)
+
+
+def test_scores_that_are_no_numbers_are_a_divergence_and_not_unanswered_videos(dataset, spec, tmp_path):
+    class Broken(Sums):
+        def forward(self, clip):
+            return super().forward(clip) * float("nan")
+
+    with pytest.raises(Diverged, match="are no numbers"):
+        evaluated(Broken(), views_of(dataset, spec), spec, tmp_path)
+
+
+def test_a_model_gets_blue_first_where_the_clip_says_so(dataset, spec, tmp_path):
+    class Blue(Sums):
+        def forward(self, clip):
+            return clip[:, 2].mean(dim=(1, 2, 3))[:, None] * self.weight
+
+    class Red(Sums):
+        def forward(self, clip):
+            return clip[:, 0].mean(dim=(1, 2, 3))[:, None] * self.weight
+
+    bgr = replace(spec, clip=spec.clip.model_copy(update={"bgr": True}))
+    one = evaluated(Blue(), views_of(dataset, spec), spec, tmp_path / "rgb")
+    other = evaluated(Red(), views_of(dataset, bgr), bgr, tmp_path / "bgr")
+    assert table(one) == table(other)

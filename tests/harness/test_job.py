@@ -17,6 +17,7 @@ from harness import evaluate, job, train
 from harness.checkpoint import Checkpoints
 from harness.control import Control, TimeLimit
 from harness.data.datasets import open_dataset
+from harness.data.videos import digest, subset
 from harness.errors import BusyError, Interrupted, OutputError
 from harness.files import Order, read_progress
 from harness.launch import outcome
@@ -48,12 +49,22 @@ def test_a_job_ends_in_a_full_record(order):
     assert record.error is None
     assert [epoch.clips for epoch in record.epochs] == [12, 12]
     (test,) = record.tests
-    assert (test.videos, test.answered, test.undecodable, test.top5) == (200, 200, [], None)
+    assert (test.videos, test.answered, test.undecodable, test.top5) == (200, 200, {}, None)
+    assert 0 < test.top1_low <= test.top1 <= test.top1_high < 1
+    assert test.class_mean == pytest.approx(sum(test.per_class) / 4)
+    assert (record.splits.train.videos, record.splits.val.videos) == (12, 200)
     empty = [name for name, value in record.measured.model_dump().items() if value is None]
     assert empty == []
     assert record.cost.attention_multiply_adds > 0
     assert record.environment["decoder"].startswith("decord2 ")
     assert not Checkpoints(order.root / "jobs" / record.id).folder.exists()
+
+
+def test_the_lists_of_videos_are_named(order, embedded_cache):
+    dataset = open_dataset("motion", cache=embedded_cache)
+    record = job.run(order, Control())
+    assert record.splits.train.digest == digest(subset(dataset.train, order.spec.data.fraction))
+    assert record.splits.val.digest == digest(dataset.val)
 
 
 def test_two_runs_give_the_same_record_but_for_times(order, tmp_path):
@@ -85,6 +96,26 @@ def test_stopped_at_every_step_it_ends_bit_identical(order, tmp_path):
     record = job.run(stopped, Control())
     assert facts(record) == facts(whole)
     assert record.measured.attempts == 7
+
+
+@pytest.mark.parametrize("micro_batch", [None, 3])
+def test_what_is_drawn_for_clips_and_batches_survives_stops_as_well(order, tmp_path, micro_batch):
+    recipe = {"mixup": 0.4, "augment": "rand", "random_erasing": 0.5, "label_smoothing": 0.1}
+    resources = order.spec.resources.model_copy(update={"micro_batch": micro_batch})
+    order = replace(order, spec=replace(with_recipe(order.spec, **recipe), resources=resources))
+    whole = job.run(order, Control())
+    stopped = elsewhere(order, tmp_path, "stopped")
+    for _ in range(4):
+        with pytest.raises(Interrupted):
+            job.run(stopped, StopAt(1))
+    assert facts(job.run(stopped, Control())) == facts(whole)
+
+
+def test_processes_that_decode_change_no_number(order, tmp_path):
+    whole = job.run(order, Control())
+    resources = order.spec.resources.model_copy(update={"loader_workers": 2})
+    many = replace(elsewhere(order, tmp_path, "many"), spec=replace(order.spec, resources=resources))
+    assert facts(job.run(many, Control())) == facts(whole)
 
 
 KILLED = """
@@ -150,7 +181,7 @@ def test_a_new_protocol_costs_a_test_and_no_training(order, monkeypatch):
     assert second.epochs == first.epochs
 
 
-def test_a_stop_in_the_second_test_repeats_neither_the_training_nor_the_first(order, monkeypatch):
+def test_a_stop_among_the_tests_repeats_neither_the_training_nor_what_is_scored(order, monkeypatch):
     whole = job.run(order, Control())
     (order.root / "jobs" / whole.id / "record.json").unlink()
     for path in (order.root / "jobs" / whole.id / "scores").iterdir():
@@ -161,7 +192,7 @@ def test_a_stop_in_the_second_test_repeats_neither_the_training_nor_the_first(or
 
     def count(model, clips, spec):
         scored.append(len(clips))
-        if sum(scored) > 300:  # the first test has 200 videos of one view, the second of two
+        if sum(scored) > 300:  # 200 videos of three views: the middle of the first test, two others of the second
             control.stop("the test")
         return softmax(model, clips, spec)
 
@@ -170,11 +201,13 @@ def test_a_stop_in_the_second_test_repeats_neither_the_training_nor_the_first(or
     with pytest.raises(Interrupted):
         job.run(order, control)
     done = sum(scored)
-    assert 300 < done < 310
+    assert 300 < done <= 316
     monkeypatch.setattr(train.Training, "_update", lambda *_: pytest.fail("trained again"))
     record = job.run(order, Control())
-    assert sum(scored) == 300 + 300
-    assert (record.status, record.tests[0]) == ("done", whole.tests[0])
+    assert sum(scored) == 600
+    assert (record.status, len(record.tests)) == ("done", 2)
+    assert record.tests[0].top1 == whole.tests[0].top1
+    assert record.tests[0].loss == pytest.approx(whole.tests[0].loss, abs=1e-3)
     assert record.weights_sha256 == whole.weights_sha256
     assert record.measured.test_s > 0
 
@@ -303,8 +336,6 @@ def broken(order, tmp_path, embedded_cache) -> Order:
     (copy / "COMPLETE").write_text("", encoding="utf-8")
     for video in (source / "videos").iterdir():
         (copy / "videos" / video.name).symlink_to(video)
-    from harness.data.videos import subset
-
     for video in (subset(dataset.train, order.spec.data.fraction)[0], dataset.val[0]):
         path = copy / "videos" / video.path.name
         path.unlink()
@@ -323,7 +354,12 @@ def test_a_video_that_does_not_decode_is_counted_and_named(broken):
     assert [epoch.clips for epoch in record.epochs] == [11, 11]
     (test,) = record.tests
     assert (test.videos, test.answered, len(test.undecodable)) == (200, 199, 1)
-    assert [note.split(":")[0] for note in record.notes] == ["not decoded in testing", "not decoded in training"]
+    assert [line.split(" videos did not decode; the first is ")[0] for line in record.undecodable] == [
+        "1 of 12 training",
+        "1 of 200 validation",
+    ]
+    assert all(reason for reason in (*record.skipped.values(), *test.undecodable.values()))
+    assert record.undecodable[0] in outcome(record)
 
 
 def test_too_many_undecodable_videos_fail_the_job_and_name_one(broken):

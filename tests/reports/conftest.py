@@ -10,7 +10,7 @@ from reports import table1
 from reports.table1 import SCHEMES
 from results.collect import COST_COLUMNS, frame
 from results.literature import published
-from results.record import Cost, Epoch, Measured, Problem, Record, Test
+from results.record import Cost, Epoch, Measured, Problem, Record, Split, Splits, Test
 
 _SHARES = {
     "appearance": {"space": 0.975, "joint": 0.98, "divided": 0.99, "sparse_local_global": 0.985, "axial": 0.96},
@@ -26,16 +26,22 @@ def make_record(attention: str, dataset: str, **changes: Any) -> Record:
     seed = changes.pop("seed", 0)
     shares = _SHARES.get(dataset, _SHARES["appearance"])
     size, clip = changes.pop("size", "demo"), changes.pop("clip", {"frames": 8, "stride": 4, "size": 32})
+    top1 = changes.pop("top1", shares[attention])
     test = Test(
         clips=1,
         crops=3,
         size=32,
+        clips_per_video=1.0,
         videos=200,
         answered=200,
-        top1=changes.pop("top1", shares[attention]),
+        top1=top1,
+        top1_low=max(top1 - 0.05, 0.0),
+        top1_high=min(top1 + 0.05, 1.0),
         top5=None,
+        class_mean=top1,
+        per_class=[top1] * 4,
         loss=0.31,
-        undecodable=[],
+        undecodable={},
     )
     measured = Measured(
         wall_s=41.0 + place,
@@ -74,7 +80,10 @@ def make_record(attention: str, dataset: str, **changes: Any) -> Record:
         ),
         "epochs": [Epoch(epoch=0, loss=0.4, accuracy=0.9, learning_rate=0.001, clips=800)],
         "tests": [test],
-        "skipped": [],
+        "splits": Splits(
+            train=Split(videos=800, digest="0123456789abcdef"), val=Split(videos=200, digest="fedcba9876543210")
+        ),
+        "skipped": {},
         "weights_sha256": "0" * 64,
         "notes": [],
         "measured": measured,

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pandas as pd
 
 from reports.page import SuiteInfo, write_report
 from results.collect import frame
+from results.record import Record
 
 SUITE = SuiteInfo("attention_schemes", "Space-time <attention> & schemes", "Which is most accurate?")
 VOID = {"meta", "link", "br", "img", "hr", "input", "path", "use"}
@@ -46,6 +48,23 @@ def report(
     page = Page(paths[0].read_text(encoding="utf-8"))
     assert page.open == []
     return page
+
+
+def test_the_page_says_which_videos_and_how_many_of_them_failed(
+    tmp_path: Path,
+    record_of: Callable[..., Record],
+    costs: pd.DataFrame,
+    published_rows: pd.DataFrame,
+) -> None:
+    made = record_of("divided", "motion", skipped={"a.mp4": "no frames"})
+    cover = made.tests[0].model_copy(update={"clips": "cover", "undecodable": {"b.mp4": "cut short"}})
+    records = frame([made.model_copy(update={"tests": [*made.tests, cover]})])
+    page = report(tmp_path, records, costs, published_rows)
+    assert "800 training and 200 validation videos (lists 0123456789abcdef and fedcba9876543210)" in page.text
+    assert "1 of 800 training videos did not decode; the first is a.mp4: no frames" in page.text
+    assert "1 of 200 validation videos did not decode; the first is b.mp4: cut short" in page.text
+    assert "Motion set: 1 clip × 3 crops of 32 pixels, 200 validation videos" in page.text
+    assert "Motion set: covering clips × 3 crops of 32 pixels" in page.text
 
 
 def test_the_page_needs_nothing_but_itself(

@@ -33,7 +33,7 @@ def test_a_diverged_loss_stays_plain_json(example: Record) -> None:
 
 def test_a_newer_version_is_named_before_all_else(example: Record) -> None:
     text = changed(example, schema_version=SCHEMA_VERSION + 1, colour="unknown field", epochs="another form")
-    with pytest.raises(RecordError, match=r"^r\.json: schema_version 2: written by a newer .* update the harness$"):
+    with pytest.raises(RecordError, match=r"^r\.json: schema_version 3: written by a newer .* update the harness$"):
         parse(text, "r.json")
 
 
@@ -75,6 +75,15 @@ def test_a_record_cannot_be_edited(example: Record) -> None:
 def test_an_accuracy_is_a_share(example: Record, top1: float) -> None:
     with pytest.raises(ValidationError, match="top1"):
         Test(**example.tests[0].model_dump() | {"top1": top1})
+
+
+def test_what_did_not_decode_is_told_in_a_line_for_each_split(example: Record) -> None:
+    assert example.undecodable == [
+        "1 of 800 training videos did not decode; the first is motion/12.mp4: no frames",
+        "1 of 200 validation videos did not decode; the first is motion/17.mp4: moov atom not found",
+    ]
+    clean = example.model_copy(update={"skipped": {}, "tests": [], "splits": None})
+    assert clean.undecodable == []
 
 
 def test_an_error_is_told_on_one_line_whole_unless_it_is_very_long() -> None:

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, bootstrap
 
-from results.statistics import mean_std, wilson_interval
+from results.statistics import bootstrap_interval, mean_std, wilson_interval
 
 counts = st.integers(1, 20_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -35,6 +36,34 @@ def test_the_interval_keeps_its_width_at_the_ends() -> None:
 def test_impossible_counts_are_refused(counted: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="0 <= correct <= n"):
         wilson_interval(*counted)
+
+
+@given(st.integers(20, 400), st.floats(0.1, 0.9), st.integers(0, 99))
+def test_the_bootstrap_of_a_share_is_between_the_binomials_quantiles(n: int, share: float, seed: int) -> None:
+    correct = max(1, round(share * n))
+    values = [1.0] * correct + [0.0] * (n - correct)
+    low, high = bootstrap_interval(values, seed=seed)
+    assert low <= correct / n <= high
+    spread = 1.96 * (correct / n * (1 - correct / n) / n) ** 0.5
+    assert high - low == pytest.approx(2 * spread, abs=2.5 / n + 0.2 * spread)
+
+
+def test_the_bootstrap_is_scipys() -> None:
+    values = np.random.default_rng(0).normal(size=80).round(1)
+    mine = bootstrap_interval(values)
+    its = bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=1).confidence_interval
+    assert mine == pytest.approx((its.low, its.high), abs=0.01)
+
+
+def test_the_bootstrap_gives_the_same_numbers_again_in_any_order() -> None:
+    assert bootstrap_interval([0, 1, 1, 0, 1]) == bootstrap_interval([1, 1, 1, 0, 0])
+    assert bootstrap_interval([1.0] * 7) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, float("nan")]])
+def test_the_bootstrap_of_no_values_is_refused(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="at least one value"):
+        bootstrap_interval(values)
 
 
 def test_mean_and_sample_deviation() -> None:

@@ -1,9 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data import sampling
+from results.scores import CROPS
 
 lengths = st.integers(1, 400)
 counts = st.integers(1, 32)
@@ -89,6 +92,68 @@ def test_eight_segments_take_every_stop_of_the_motion_set_once():
     for _ in range(50):
         assert (sampling.random_segment_indices(16, 8, generator) // 2).tolist() == list(range(8))
     assert sampling.segment_indices(16, 8).tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
+
+
+@given(lengths, counts, st.floats(1, 40, allow_nan=False))
+def test_covering_clips_cover_the_video_and_share_no_frame(length, frames, step):
+    starts = sampling.positions("dense", length, frames, step, "cover")
+    clips = [sampling.indices_at("dense", length, frames, step, start) for start in starts]
+    for indices in clips:
+        within(indices, length, frames)
+    for one, other in itertools.pairwise(clips):
+        assert one[-1] < other[0]
+        assert other[0] - one[-1] < step + 2  # nothing is left out between them, but for rounding both to frames
+    assert clips[0][0] == 0
+    assert starts[-1] + frames * step >= length - step - 1
+    assert len(starts) == 1 or starts[-1] + step < length
+
+
+def test_covering_clips_are_as_many_as_the_paper_says():
+    assert len(sampling.positions("dense", 410 * 30, 8, 32, "cover")) == 48
+    assert len(sampling.positions("dense", 410 * 30, 96, 32, "cover")) == 4
+
+
+def test_one_clip_of_segments_covers_the_video():
+    assert sampling.positions("segment", 500, 8, 1, "cover") == sampling.positions("segment", 500, 8, 1, 1) == (0.5,)
+
+
+samplings = st.sampled_from(["dense", "segment"])
+
+
+@given(samplings, lengths, counts, steps, st.one_of(st.integers(1, 12), st.just("cover")))
+def test_a_position_alone_says_which_frames_a_clip_has(kind, length, frames, step, clips):
+    """The same position of another protocol is the same clip, and what was known before is what is taken."""
+    found = sampling.positions(kind, length, frames, step, clips)
+    assert found == sampling.positions(kind, length, frames, step, clips)
+    for number, position in enumerate(found):
+        indices = sampling.indices_at(kind, length, frames, step, position)
+        within(indices, length, frames)
+        if kind == "segment" and clips != "cover":
+            assert np.array_equal(indices, sampling.segment_indices(length, frames, number, clips))
+
+
+@given(st.integers(1, 12), st.integers(0, 5))
+def test_an_odd_number_of_times_more_clips_of_segments_includes_them(clips, more):
+    few = sampling.positions("segment", 100, 8, 1, clips)
+    assert set(few) <= set(sampling.positions("segment", 100, 8, 1, clips * (2 * more + 1)))
+
+
+@given(lengths, st.integers(0, 500), st.one_of(st.none(), st.integers(1, 500)))
+def test_a_part_lies_within_its_file(frames, first, last):
+    if first >= min(frames, frames if last is None else last):
+        with pytest.raises(ValueError, match="the annotated part"):
+            sampling.part(frames, first, last)
+    else:
+        length = sampling.part(frames, first, last)
+        assert 1 <= length <= frames - first
+        assert last is None or first + length <= last
+
+
+def test_the_one_crop_is_the_middle_one_of_three():
+    for height, width in ((240, 320), (320, 240), (224, 224)):
+        three = sampling.crop_offsets(height, width, 224, 3)
+        assert [three[place] for place in CROPS[1]] == [*sampling.crop_offsets(height, width, 224, 1)]
+        assert [three[place] for place in CROPS[3]] == [*three]
 
 
 @given(st.integers(8, 500), st.integers(8, 500), st.integers(4, 300))

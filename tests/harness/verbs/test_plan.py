@@ -42,6 +42,14 @@ def test_the_test_crop_is_what_a_video_costs(small_suite, tmp_path):
     assert larger["tflops"] > 3 * same["tflops"]
 
 
+def test_what_covers_a_video_is_not_counted_before(small_suite, tmp_path):
+    plan = ["plan", small_suite, "--root", tmp_path / "runs", "--set", "test.clips=cover"]
+    for job in json.loads(harness(*plan, "--json").stdout)["jobs"]:
+        assert (job["views"], job["tflops"], job["problem"]) == (None, None, None)
+        assert job["multiply_adds"] > 0
+    assert "2 to run" in harness(*plan).stdout
+
+
 PICKY = """
 import torch
 from torch import nn

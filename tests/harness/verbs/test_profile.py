@@ -20,6 +20,13 @@ def test_a_published_name_brings_its_clip_and_its_test():
     assert facts["tflops"] == pytest.approx(1.97, rel=0.005)
 
 
+def test_how_many_views_cover_a_video_is_not_known_before():
+    told = ["profile", "timesformer", "--set", "test.clips=cover", "--set", "test.crops=1"]
+    facts = json.loads(harness(*told, "--json").stdout)
+    assert (facts["views"], facts["tflops"]) == (None, None)
+    assert "as many clips as cover it: cover x 1 views" in harness(*told).stdout
+
+
 def test_modules_sum_to_the_whole():
     told = harness("profile", "timesformer", "--by", "module", "--depth", 2, "--json")
     facts = json.loads(told.stdout)

@@ -1,0 +1,248 @@
+"""What a data set's files are: learnt once by opening each of them, in parallel, and kept; and what is wrong with them.
+
+`<root>/index/<name>.jsonl` holds a line a file, written as it is learnt: an index that was stopped goes on, and a file
+that changed since is opened again. Nothing is ever decided by this index alone: training and testing open the files
+themselves, and name what does not decode in their record.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.decode import DecodeError, open_video
+from harness.data.pool import Lost, Pool
+from harness.data.videos import Dataset, Decoder, Video, digest
+
+PROBED_BYTES = 1 << 16
+"""Read from either end of a file to tell copies apart: containers keep times and sizes there."""
+
+SYNC_EVERY = 1000
+"""Files after which what was learnt is forced to disk."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one file is. Without a problem, its first and its last frame were decoded."""
+
+    path: str
+    bytes: int = 0
+    changed_ns: int = 0
+    """Its modification time, by which a file that changed is known."""
+    frames: int = 0
+    fps: float = 0.0
+    height: int = 0
+    width: int = 0
+    codec: str = ""
+    content: str = ""
+    """A hash of its size and both ends: equal for copies."""
+    problem: str = ""
+    """Why it cannot be used; empty where it can."""
+    decoder: str = "decord"
+    whole: bool = False
+    """Whether every frame was decoded, and not the first and the last alone."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file to open, as plain data for another process."""
+
+    path: str
+    decoder: Decoder
+    whole: bool
+
+
+def learn(task: Task) -> Facts:
+    """Open one file; what is wrong with it is in the answer."""
+    path = Path(task.path)
+    about = Facts(task.path, decoder=task.decoder, whole=task.whole)
+    try:
+        status = path.stat()
+        about = _with(about, bytes=status.st_size, changed_ns=status.st_mtime_ns)
+        if not status.st_size:
+            return _with(about, problem="empty file")
+        about = _with(about, content=_content(path, status.st_size))
+        file = open_video(path, task.decoder)
+        about = _with(
+            about, frames=file.frames, fps=round(file.fps, 3), height=file.height, width=file.width, codec=file.codec
+        )
+        _decode(file.read, file.frames, task.whole)
+    except DecodeError as error:
+        return _with(about, problem=error.reason)
+    except OSError as error:
+        return _with(about, problem="no such file" if isinstance(error, FileNotFoundError) else str(error.strerror))
+    return about
+
+
+def _decode(read: Callable[..., object], frames: int, whole: bool) -> None:
+    """The first and the last frame, or all of them a few at a time; small, as only decoding is tried."""
+    wanted = np.arange(frames) if whole else np.unique([0, frames - 1])
+    for part in np.array_split(wanted, -(-len(wanted) // 64)):
+        read(part, 16, 16)
+
+
+def _content(path: Path, size: int) -> str:
+    seen = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        seen.update(file.read(PROBED_BYTES))
+        file.seek(max(size - PROBED_BYTES, 0))
+        seen.update(file.read(PROBED_BYTES))
+    return seen.hexdigest()[:16]
+
+
+def _with(facts: Facts, **changes: object) -> Facts:
+    return Facts(**{**asdict(facts), **changes})
+
+
+def update(
+    path: Path, dataset: Dataset, workers: int, *, whole: bool = False, told: Callable[[int, int], None]
+) -> dict[str, Facts]:
+    """The facts of every file of a data set, from the index at `path` where they still hold; the rest is learnt.
+
+    `told(done, all)` is called after every file. What kills or hangs the process that opens it becomes its problem.
+    Raises OSError where the index cannot be written.
+    """
+    files = dict.fromkeys(str(video.path) for split in (dataset.train, dataset.val) for video in split)
+    known = {name: facts for name, facts in _read(path).items() if name in files and _holds(facts, dataset, whole)}
+    tasks = [Task(name, dataset.decoder, whole) for name in files if name not in known]
+    told(len(known), len(files))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Pool(workers) as pool, path.open("a", encoding="utf-8") as file:
+        if tasks and file.tell():
+            file.write("\n")  # ends a line that a stop may have cut off; empty ones are passed over
+        for found, facts in enumerate(map(_facts, pool.map(learn, tasks)), start=1):
+            known[facts.path] = facts
+            file.write(json.dumps(asdict(facts)) + "\n")
+            if found % SYNC_EVERY == 0:
+                file.flush()
+                os.fsync(file.fileno())
+            told(len(known), len(files))
+    return {name: known[name] for name in files}
+
+
+def _facts(learnt: Facts | Lost) -> Facts:
+    if not isinstance(learnt, Lost):
+        return learnt
+    task: Task = learnt.task
+    status = Path(task.path).stat()
+    about = Facts(task.path, status.st_size, status.st_mtime_ns, decoder=task.decoder, whole=task.whole)
+    return _with(about, problem=learnt.reason)
+
+
+def _read(path: Path) -> dict[str, Facts]:
+    """What an index holds, the newest line of a file; lines that were cut off by a stop are passed over."""
+    names = {field.name for field in fields(Facts)}
+    known: dict[str, Facts] = {}
+    for line in _lines(path):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict) and said.keys() == names:
+            known[said["path"]] = Facts(**said)
+    return known
+
+
+def _lines(path: Path) -> Iterable[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+
+
+def _holds(facts: Facts, dataset: Dataset, whole: bool) -> bool:
+    """Whether a file is still what the index says, and was looked at as closely."""
+    try:
+        status = Path(facts.path).stat()
+    except OSError:
+        return False
+    same = (status.st_size, status.st_mtime_ns) == (facts.bytes, facts.changed_ns)
+    return same and facts.decoder == dataset.decoder and (facts.whole or not whole)
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, as it lies on this disk."""
+
+    name: str
+    videos: int
+    digest: str
+    published: int | None
+    """Videos of the split as its authors count them; None where nobody published a number."""
+    classes: int
+    """Of which there is at least one video."""
+    unreadable: tuple[tuple[str, str], ...]
+    """(id, reason) of missing, empty, damaged and too short files, in the list's order."""
+    seconds: float
+    """Of all that can be read."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is to be known of a data set before numbers are made from it."""
+
+    name: str
+    splits: tuple[Split, ...]
+    copies: tuple[tuple[str, ...], ...]
+    """Groups of videos of one split that are the same file under several ids, as `train/id`."""
+    overlap: tuple[tuple[str, ...], ...]
+    """Groups that span both splits."""
+    unlabelled: tuple[str, ...]
+    """Video files in the videos' folders that no list names."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether every video can be read and none is in both splits."""
+        return not self.overlap and not any(split.unreadable for split in self.splits)
+
+
+def report(dataset: Dataset, facts: Mapping[str, Facts], published: Mapping[str, int]) -> Report:
+    """What the facts of its files say of a data set; `published` holds the sizes of `train` and `val`."""
+    splits = {"train": dataset.train, "val": dataset.val}
+    groups = list(_same(splits, facts))
+    spanning = [names for names in groups if len({name.partition("/")[0] for name in names}) > 1]
+    return Report(
+        dataset.name,
+        tuple(_split(name, videos, facts, published.get(name)) for name, videos in splits.items()),
+        tuple(names for names in groups if names not in spanning),
+        tuple(spanning),
+        tuple(sorted(_unlabelled(facts))),
+    )
+
+
+def _split(name: str, videos: Sequence[Video], facts: Mapping[str, Facts], published: int | None) -> Split:
+    unreadable = [(video.id, problem) for video in videos if (problem := _problem(video, facts[str(video.path)]))]
+    bad = {id_ for id_, _ in unreadable}
+    read = [facts[str(video.path)] for video in videos if video.id not in bad]
+    seconds = sum(each.frames / each.fps for each in read if each.fps)
+    labels = {video.label for video in videos}
+    return Split(name, len(videos), digest(videos), published, len(labels), tuple(unreadable), seconds)
+
+
+def _problem(video: Video, facts: Facts) -> str:
+    if not facts.problem and video.first >= facts.frames:
+        return f"its part begins at frame {video.first} of {facts.frames}"
+    return facts.problem
+
+
+def _same(splits: Mapping[str, Sequence[Video]], facts: Mapping[str, Facts]) -> Iterator[tuple[str, ...]]:
+    """Groups of videos, as `train/id`, that are the same part of the same bytes."""
+    found: dict[tuple[str, int, int | None], list[str]] = {}
+    for name, videos in splits.items():
+        for video in videos:
+            content = facts[str(video.path)].content
+            if content:
+                found.setdefault((content, video.first, video.last), []).append(f"{name}/{video.id}")
+    return (tuple(names) for names in found.values() if len(names) > 1)
+
+
+def _unlabelled(facts: Mapping[str, Facts]) -> Iterator[str]:
+    """Files beside the listed ones, of the same kinds, that are not listed."""
+    listed = {Path(name) for name in facts}
+    suffixes = {path.suffix.lower() for path in listed}
+    for folder in {path.parent for path in listed}:
+        if folder.is_dir():
+            with os.scandir(folder) as entries:  # quick also where there are hundreds of thousands
+                found = (Path(entry.path) for entry in entries)
+                yield from (str(path) for path in found if path.suffix.lower() in suffixes and path not in listed)

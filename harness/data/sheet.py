@@ -1,0 +1,118 @@
+"""Contact sheets: what a model sees of a data set, as a picture that a person can check."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from harness.data.clips import TrainClips, source
+from harness.data.tasks import Undecodable, ViewsTask, test_views
+from harness.data.videos import Dataset, Video
+from harness.spec import JobSpec
+
+LEAST_PIXELS = 96
+"""About a frame's size on the sheet where it is smaller: it is enlarged by a whole number."""
+TEXT_PIXELS, LETTERS, GAP = 260, 38, 4
+BACKGROUND, INK = (255, 255, 255), (20, 20, 20)
+NOTHING = np.empty((0, 0, 0, 3), np.uint8)
+"""The frames of a video that does not decode."""
+WIDEST = 16
+"""Frames in a row; of longer clips some are left out evenly."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One view of one video."""
+
+    video: str
+    label: str
+    view: str
+    frames: npt.NDArray[np.uint8]
+    """[t h w c], as the model gets them but for their scale of values; none where the video does not decode."""
+    problem: str = ""
+
+
+def rows(dataset: Dataset, spec: JobSpec, split: Literal["train", "val"], videos: int) -> list[Row]:
+    """The views of some videos, spread evenly over a split: of a first epoch, or of the job's test."""
+    chosen = [getattr(dataset, split)[place] for place in _spread(len(getattr(dataset, split)), videos)]
+    return [row for video in chosen for row in (_trained if split == "train" else _tested)(dataset, spec, video)]
+
+
+def _spread(length: int, wanted: int) -> list[int]:
+    """Places from the first to the last."""
+    return sorted(set(np.linspace(0, length - 1, min(wanted, length)).astype(int).tolist()))
+
+
+def _trained(dataset: Dataset, spec: JobSpec, video: Video) -> Iterator[Row]:
+    """A random clip, with all that is done to it but for mixing it with another."""
+    import torch
+
+    from harness.data.augment import shown
+
+    clips = TrainClips(replace(dataset, train=(video,)), spec.clip, spec.recipe, 1.0, spec.seed)
+    batch = clips.batch(0, 0)
+    label = dataset.classes[video.label]
+    if batch.skipped:
+        yield Row(video.id, label, "", NOTHING, batch.skipped[0][1])
+        return
+    seen = shown(torch.from_numpy(batch.clips), batch.drawn, spec.clip, spec.recipe)
+    yield Row(video.id, label, "a training clip", _colours(seen[0].numpy(), spec.clip.bgr))
+
+
+def _tested(dataset: Dataset, spec: JobSpec, video: Video) -> Iterator[Row]:
+    """Every view of the job's first test."""
+    test, label = spec.tests[0], dataset.classes[video.label]
+    of_file = source(dataset, video, spec.clip, test.size or spec.clip.size)
+    found = test_views(ViewsTask(of_file, ((test.clips, test.crops),)))
+    if isinstance(found, Undecodable):
+        yield Row(video.id, label, "", NOTHING, found.reason)
+        return
+    for view in found.views:
+        position, crop = view.key
+        where = f"clip at {position:g}, crop {crop + 1} of 3" if test.crops == 3 else f"clip at {position:g}"
+        yield Row(video.id, label, where, _colours(found.crop(view), spec.clip.bgr))
+
+
+def _colours(frames: npt.NDArray[np.uint8], bgr: bool) -> npt.NDArray[np.uint8]:
+    """In the order in which the model gets them: a model that reads blue first sees wrong colours, and so does one who
+    looks at the sheet."""
+    return frames[..., ::-1] if bgr else frames
+
+
+def write(path: Path, shown: Sequence[Row]) -> None:
+    """The rows one below the other, text at the left, as a PNG file. Raises OSError where it cannot be written."""
+    bands = [_band(row) for row in shown]
+    height = sum(band.height + GAP for band in bands) + GAP
+    sheet = Image.new("RGB", (max(band.width for band in bands) + 2 * GAP, height), BACKGROUND)
+    top = GAP
+    for band in bands:
+        sheet.paste(band, (GAP, top))
+        top += band.height + GAP
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, "PNG")
+
+
+def _band(row: Row) -> Image.Image:
+    """One row: its text, then its frames."""
+    shown = row.frames[_spread(len(row.frames), WIDEST)] if len(row.frames) else row.frames
+    size = shown.shape[1] if len(shown) else LEAST_PIXELS
+    factor = max(1, round(LEAST_PIXELS / size))
+    size *= factor
+    band = Image.new("RGB", (TEXT_PIXELS + len(shown) * (size + GAP), size), BACKGROUND)
+    names = [_fitted(line) for line in (row.label, row.video, row.view) if line]
+    text = "\n".join([*names, *textwrap.wrap(row.problem, LETTERS)])
+    ImageDraw.Draw(band).multiline_text((0, 0), text, INK, ImageFont.load_default(13))
+    for place, frame in enumerate(shown):
+        picture = Image.fromarray(np.ascontiguousarray(frame)).resize((size, size), Image.Resampling.NEAREST)
+        band.paste(picture, (TEXT_PIXELS + place * (size + GAP), 0))
+    return band
+
+
+def _fitted(name: str) -> str:
+    """Long names keep their ends, which tell files apart."""
+    return name if len(name) <= LETTERS else f"...{name[3 - LETTERS :]}"

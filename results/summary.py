@@ -1,0 +1,71 @@
+"""What a test's scores come to: accuracies, their interval, and which classes are taken for which. Pure functions."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from results.record import Test
+from results.scores import Scores, protocol_name
+from results.statistics import bootstrap_interval
+
+TOP5_FROM = 6
+"""Classes from which top-5 says anything."""
+
+LEAST = 2.0**-25
+"""A score of 0 in the loss: float16 rounds to 0 what is below this."""
+
+
+def test(scored: Scores, clips: int | Literal["cover"], crops: int) -> Test:
+    """Accuracy of the averaged views. An undecodable video is unanswered, hence wrong; the loss is of the answered.
+
+    Raises KeyError for a protocol that was not tested.
+    """
+    averaged = scored.averaged(clips, crops)
+    answered = np.isfinite(averaged[:, 0])  # all of a row are numbers, or none
+    ranks = np.argsort(-averaged, axis=1, kind="stable")[:, :5]
+    hits = (ranks == scored.labels[:, None]) & answered[:, None]
+    right = hits[:, 0]
+    per_class = _per_class(right, scored.labels, scored.classes)
+    low, high = bootstrap_interval(right)
+    chosen = averaged[answered, scored.labels[answered]]
+    taken = [len(positions) for positions in scored.taken[protocol_name(clips, crops)].values()]
+    return Test(
+        clips=clips,
+        crops=crops,
+        size=int(scored.of["size"]),
+        clips_per_video=float(np.mean(taken)) if taken else 0.0,
+        videos=len(scored.ids),
+        answered=int(answered.sum()),
+        top1=float(right.mean()),
+        top1_low=low,
+        top1_high=high,
+        top5=float(hits.any(axis=1).mean()) if scored.classes >= TOP5_FROM else None,
+        class_mean=float(np.mean([share for share in per_class if share is not None])),
+        per_class=per_class,
+        loss=float(-np.log(np.maximum(chosen, LEAST)).mean()) if len(chosen) else float("nan"),
+        undecodable={id: scored.undecodable[id] for id, known in zip(scored.ids, answered, strict=True) if not known},
+    )
+
+
+test.__test__ = False  # type: ignore[attr-defined] # not a test case, whatever pytest takes its name for
+
+
+def _per_class(right: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], classes: int) -> list[float | None]:
+    """The share of each class's videos that is right; None for a class without videos."""
+    videos = np.bincount(labels, minlength=classes)
+    correct = np.bincount(labels, weights=right, minlength=classes)
+    return [float(n / of) if of else None for n, of in zip(correct, videos, strict=True)]
+
+
+def confusion(scored: Scores, clips: int | str, crops: int) -> npt.NDArray[np.int64]:
+    """[k k+1]: how many videos of each class (rows) were taken for each class; the last column did not decode.
+
+    Raises KeyError for a protocol that was not tested.
+    """
+    averaged = scored.averaged(clips, crops)
+    answered = np.isfinite(averaged[:, 0])
+    chosen = np.where(answered, np.nan_to_num(averaged).argmax(axis=1), scored.classes)
+    counted = np.zeros((scored.classes, scored.classes + 1), np.int64)
+    np.add.at(counted, (scored.labels, chosen), 1)
+    return counted

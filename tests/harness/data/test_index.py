@@ -1,0 +1,146 @@
+"""What the index says of files that are good, missing, empty, damaged, copied, of both splits, or deadly."""
+
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from harness.data import index
+from harness.data.videos import Dataset, Video, digest
+
+
+def film(path: Path, frames: int, seed: int) -> Path:
+    generator = np.random.default_rng(seed)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(frames):
+            picture = generator.integers(0, 256, (48, 64, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    train = [film(folder / f"{seed}.mp4", 10 + seed, seed) for seed in range(4)]
+    val = [film(folder / f"{seed}.mp4", 10 + seed, seed) for seed in range(4, 6)]
+    splits = (tuple(Video(path.stem, path, i % 2) for i, path in enumerate(paths)) for paths in (train, val))
+    return Dataset("mine", ("a", "b"), "dense", True, *splits)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "index" / "mine.jsonl"
+
+
+def learn(dataset, path, workers=1, **options):
+    return index.update(path, dataset, workers, told=lambda *_: None, **options)
+
+
+def test_good_files_are_what_they_are(dataset, path):
+    facts = learn(dataset, path)
+    found = index.report(dataset, facts, {"train": 8})
+    assert [facts[str(video.path)].frames for video in dataset.train] == [10, 11, 12, 13]
+    first = facts[str(dataset.train[0].path)]
+    assert (first.height, first.width, first.fps, first.codec) == (48, 64, 25.0, "h264")
+    assert found.usable
+    assert [split.videos for split in found.splits] == [4, 2]
+    assert [split.published for split in found.splits] == [8, None]
+    assert found.splits[0].digest == digest(dataset.train)
+    assert found.splits[0].seconds == pytest.approx(46 / 25)
+    assert (found.copies, found.overlap, found.unlabelled) == ((), (), ())
+
+
+def test_bad_files_are_named_with_their_reason(dataset, path):
+    missing, empty, cut, foreign = (video.path for video in dataset.train)
+    missing.unlink()
+    empty.write_bytes(b"")
+    cut.write_bytes(cut.read_bytes()[:700])
+    foreign.write_text("not a video", encoding="utf-8")
+    found = index.report(dataset, learn(dataset, path), {})
+    reasons = dict(found.splits[0].unreadable)
+    assert list(reasons) == ["0", "1", "2", "3"]
+    assert reasons["0"] == "no such file"
+    assert reasons["1"] == "empty file"
+    assert all(reasons.values())
+    assert not found.usable
+    assert found.splits[1].unreadable == ()
+
+
+def test_a_part_beyond_the_file_cannot_be_read(dataset, path):
+    late = replace(dataset, train=(replace(dataset.train[0], first=10), *dataset.train[1:]))
+    found = index.report(late, learn(late, path), {})
+    assert found.splits[0].unreadable == (("0", "its part begins at frame 10 of 10"),)
+
+
+def test_copies_overlap_and_unlisted_files_are_found(dataset, path):
+    one, two, *_ = dataset.train
+    shutil.copy(one.path, two.path)
+    shutil.copy(dataset.train[2].path, dataset.val[0].path)
+    film(one.path.parent / "extra.mp4", 5, 99)
+    (one.path.parent / "notes.txt").write_text("no video", encoding="utf-8")
+    found = index.report(dataset, learn(dataset, path), {})
+    assert found.copies == (("train/0", "train/1"),)
+    assert found.overlap == (("train/2", "val/4"),)
+    assert found.unlabelled == (str(one.path.parent / "extra.mp4"),)
+    assert not found.usable
+
+
+def test_parts_of_one_file_are_no_copies(dataset, path):
+    whole = dataset.train[0]
+    parts = (replace(whole, id="a", last=5), replace(whole, id="b", first=5))
+    found = index.report(replace(dataset, train=parts), learn(replace(dataset, train=parts), path), {})
+    assert (found.copies, found.overlap) == ((), ())
+
+
+def test_only_what_changed_is_opened_again(dataset, path, monkeypatch):
+    first = learn(dataset, path)
+    changed = dataset.train[1].path
+    film(changed, 20, 7)
+    opened = []
+    monkeypatch.setattr(index, "learn", lambda task: opened.append(task.path) or index.Facts(task.path))
+    told = []
+    again = index.update(path, dataset, 0, told=lambda *progress: told.append(progress))
+    assert opened == [str(changed)]
+    assert told == [(5, 6), (6, 6)]
+    assert {name: facts for name, facts in again.items() if name != str(changed)} == {
+        name: facts for name, facts in first.items() if name != str(changed)
+    }
+
+
+def test_whole_files_are_decoded_when_asked(dataset, path):
+    assert not any(facts.whole for facts in learn(dataset, path).values())
+    assert all(facts.whole for facts in learn(dataset, path, whole=True).values())
+    assert all(facts.whole for facts in learn(dataset, path).values())  # kept: it says more
+
+
+def test_a_stopped_index_goes_on(dataset, path):
+    whole = learn(dataset, path)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:3]) + lines[3][:40], encoding="utf-8")
+    assert learn(dataset, path) == whole
+    assert learn(dataset, path) == whole
+    assert json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+
+
+def kill(task: index.Task) -> index.Facts:
+    if task.path.endswith("2.mp4"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return index.Facts(task.path, frames=10, codec="h264")
+
+
+def test_a_file_that_kills_its_process_is_named(dataset, path, monkeypatch):
+    monkeypatch.setattr(index, "learn", kill)
+    facts = learn(dataset, path, workers=2)
+    problems = {Path(name).stem: each.problem for name, each in facts.items() if each.problem}
+    assert list(problems) == ["2"]
+    assert "killed" in problems["2"]

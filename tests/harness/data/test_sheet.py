@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data import sheet
+from harness.data.datasets import open_dataset
+from harness.data.videos import Video
+from harness.single import job
+
+SETS = ["model.size=demo", "clip.frames=3", "clip.stride=4", "clip.size=32", "data=motion"]
+
+
+@pytest.fixture
+def dataset(embedded_cache):
+    return open_dataset("motion", cache=embedded_cache)
+
+
+def test_rows_are_the_views_that_a_test_has(dataset):
+    spec = job("timesformer", [*SETS, "test.clips=2", "test.crops=3"])
+    shown = sheet.rows(dataset, spec, "val", 2)
+    assert len(shown) == 2 * 2 * 3
+    assert {row.video for row in shown} == {dataset.val[0].id, dataset.val[-1].id}
+    assert all(row.frames.shape == (3, 32, 32, 3) for row in shown)
+    assert shown[0].label == dataset.classes[dataset.val[0].label]
+    assert [row.view for row in shown[:3]] == [f"{shown[0].view[:-6]}{crop} of 3" for crop in (1, 2, 3)]
+
+
+def test_training_rows_hold_what_is_done_to_a_clip(dataset):
+    plain = job("timesformer", [*SETS, "recipe.flip=false"])
+    (one,) = sheet.rows(dataset, plain, "train", 1)
+    (again,) = sheet.rows(dataset, plain, "train", 1)
+    (augmented,) = sheet.rows(dataset, job("timesformer", [*SETS, "recipe.augment=rand"]), "train", 1)
+    assert np.array_equal(one.frames, again.frames)
+    assert one.frames.shape == augmented.frames.shape == (3, 32, 32, 3)
+    assert not np.array_equal(one.frames, augmented.frames)
+
+
+def test_blue_comes_first_where_the_model_gets_it_so(dataset):
+    (rgb,) = sheet.rows(dataset, job("timesformer", [*SETS, "test.crops=1"]), "val", 1)
+    (bgr,) = sheet.rows(dataset, job("timesformer", [*SETS, "test.crops=1", "clip.bgr=true"]), "val", 1)
+    assert np.array_equal(rgb.frames[..., ::-1], bgr.frames)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_video_that_does_not_decode_is_a_row_that_says_so(dataset, tmp_path, split):
+    broken = Video("broken", tmp_path / "broken.mp4", 1)
+    (row,) = sheet.rows(replace(dataset, train=(broken,), val=(broken,)), job("timesformer", SETS), split, 3)
+    assert row.problem
+    sheet.write(tmp_path / "sheet.png", [row])
+    assert (tmp_path / "sheet.png").is_file()
+
+
+def test_the_picture_holds_every_frame(tmp_path):
+    colours = (200, 0, 0), (0, 200, 0), (0, 0, 200)  # text is grey
+    frames = np.stack([np.full((50, 50, 3), colour, np.uint8) for colour in colours])
+    sheet.write(tmp_path / "a" / "sheet.png", [sheet.Row("v" * 60, "waving", "clip at 3", frames)])
+    with Image.open(tmp_path / "a" / "sheet.png") as picture:
+        pixels = np.asarray(picture)
+    assert all((pixels == colour).all(axis=2).sum() == 100 * 100 for colour in colours)
+
+
+def test_long_clips_are_thinned_evenly(tmp_path):
+    frames = np.zeros((96, 96, 96, 3), np.uint8)
+    sheet.write(tmp_path / "sheet.png", [sheet.Row("v", "l", "c", frames)])
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.width == 260 + 16 * (96 + 4) + 2 * 4
