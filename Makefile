@@ -4,7 +4,7 @@ BIN := .venv/bin
 SUITE ?= suites/attention_schemes.yaml
 INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable
 
-.PHONY: run test lint clean
+.PHONY: run test lint cluster clean
 
 run: .venv/installed
 	$(BIN)/python -m harness run $(SUITE)
@@ -16,6 +16,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+cluster: .venv/installed
+	$(BIN)/python -m tests.cluster
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed, {sys.executable} is {v}: make PYTHON=python3.12 ...")'

@@ -12,7 +12,7 @@ import typer
 from harness import packages
 from harness.data.videos import DatasetError
 from harness.errors import HarnessError, Interrupted
-from harness.verbs import data, plan, profile, report, run, status, weights
+from harness.verbs import cancel, data, logs, plan, profile, report, run, status, weights
 from harness.verbs.shell import STOPPED, WRONG_INPUT, say_error
 from models.registry import ModelError
 from results.record import RecordError
@@ -29,6 +29,8 @@ EXAMPLES: dict[Callable[..., None], str] = {
     run.run: "run suites/attention_schemes.yaml --only model.attention=divided,space",
     plan.plan: "plan suites/attention_schemes.yaml --scale paper",
     status.status: "status suites/attention_schemes.yaml --watch",
+    cancel.cancel: "cancel suites/attention_schemes.yaml --only model.attention=joint",
+    logs.logs: "logs 095350ea05ef --follow",
     report.report: "report suites/attention_schemes.yaml",
     weights.weights: "weights SLOWFAST_8x8_R50.pyth",
     profile.profile: "profile timesformer --set model.attention=joint --set clip.size=448",

@@ -14,23 +14,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from harness import packages
+from harness import obituary, packages
 from harness.control import Control
 from harness.errors import BusyError, OutputError
 from harness.files import Follower, Order, read_progress
 from harness.progress import Display, Row
 from harness.worker import BUSY, RECORDED, STOPPED, WRONG
-from results.record import Measured, Problem, Record
+from results.record import Record
 from results.store import Store
 
 POLL_S = 0.25
 DEATHS_ALLOWED = 3
-LOG_TAIL_BYTES = 4000
 
 
 def outcome(record: Record) -> str:
@@ -168,11 +165,11 @@ class _Pool:
             self.free.append(worker.slot)
             if code == WRONG:
                 worker.row.state = "stopped"
-                raise OutputError(_tail(worker.folder / "log.txt").splitlines()[-1])
+                raise OutputError(obituary.tail(worker.folder).splitlines()[-1])
             if code == STOPPED:
                 worker.row.state = "stopped"
             elif code == BUSY:
-                worker.row.state, worker.row.outcome = "busy", f": {_tail(worker.folder / 'log.txt').splitlines()[-1]}"
+                worker.row.state, worker.row.outcome = "busy", f": {obituary.tail(worker.folder).splitlines()[-1]}"
             elif code == RECORDED and (record := self.store.read(worker.folder.name)):
                 worker.row.state, worker.row.outcome = record.status, outcome(record)
             else:
@@ -185,8 +182,9 @@ class _Pool:
             worker.row.state = "queued"
             self.queue.insert(0, (worker.order, worker.row))
             return
-        record = _obituary(worker, code, deaths, self.store.read(worker.folder.name))
-        self.store.write(record)
+        record = obituary.write(
+            worker.order, "failed", f"the worker process died {deaths} times, last {obituary.how(code)}"
+        )
         worker.row.state, worker.row.outcome = record.status, outcome(record)
 
     def stop(self, wait_s: float = 60.0) -> None:
@@ -236,49 +234,3 @@ def count_slots(orders: Sequence[Order], gpus: int) -> int:
 def _visible_gpus(gpus: int) -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return visible.split(",") if visible else [str(index) for index in range(gpus)]
-
-
-def _obituary(worker: _Worker, code: int, deaths: int, previous: Record | None) -> Record:
-    """The record of a job whose process kept dying without one; what an earlier record says is kept."""
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    hint = " (the kernel kills with SIGKILL when memory runs out)" if code == -signal.SIGKILL else ""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    error = Problem(
-        type="Died",
-        message=f"the worker process died {deaths} times, last {how}{hint}",
-        traceback=_tail(worker.folder / "log.txt"),
-    )
-    if previous:
-        return previous.model_copy(update={"status": "failed", "error": error, "finished": now})
-    elapsed_s = float(read_progress(worker.folder).get("elapsed_s", 0.0))
-    measured: dict[str, Any] = dict.fromkeys(Measured.model_fields) | {
-        "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": 1,
-        "device_hours": elapsed_s / 3600, "epoch_s": [], "attempts": deaths,
-    }  # fmt: skip
-    return Record(
-        id=worker.folder.name,
-        status="failed",
-        scale=worker.order.scale,
-        spec=worker.order.spec.content(),
-        classes=0,
-        cost=None,
-        epochs=[],
-        tests=[],
-        splits=None,
-        skipped={},
-        weights_sha256=None,
-        notes=[],
-        measured=Measured(**measured),
-        environment={},
-        started=now,
-        finished=now,
-        error=error,
-    )
-
-
-def _tail(path: Path) -> str:
-    try:
-        text = path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
-    except OSError as error:
-        text = str(error)
-    return text or "the log is empty"

@@ -2,11 +2,12 @@
 
 import importlib.metadata
 import platform
-import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
+from harness import packages
 from harness.checkpoint import file_digest
 from models.catalog import Options
 from models.registry import code_of
@@ -14,7 +15,6 @@ from models.registry import code_of
 
 def environment(device: torch.device, model: Options) -> dict[str, str | int | bool | None]:
     """The machine, the libraries and the code that a record's numbers come from."""
-    commit, dirty = _git()
     return {
         "device": device_name(device),
         "host": platform.node(),
@@ -24,8 +24,7 @@ def environment(device: torch.device, model: Options) -> dict[str, str | int | b
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "timm": importlib.metadata.version("timm"),
         "threads": torch.get_num_threads(),
-        "git_commit": commit,
-        "git_dirty": dirty,
+        **asdict(packages.commit()),
         **_files(model),
     }
 
@@ -48,19 +47,3 @@ def device_name(device: torch.device) -> str:
         return platform.processor() or "CPU"
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _git() -> tuple[str | None, bool | None]:
-    """The commit of this code and whether it was changed since; None outside a git checkout."""
-    here = Path(__file__).parent
-    try:
-        commit = subprocess.run(
-            ["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
-        changes = subprocess.run(
-            ["git", "-C", here, "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True, text=True, timeout=10, check=True,
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-    return commit, bool(changes.strip())

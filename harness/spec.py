@@ -134,6 +134,10 @@ class Resources(Value):
     checkpoints inside an epoch (each epoch's end has one anyway), and between those of a test. `timeout_min`: after
     which a job saves and ends as `timeout`. `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what
     is predicted not to fit.
+
+    On a cluster: `cpus_per_gpu`, `mem_gb` of a node, `partition`, `account`, `qos`, `constraint` as SLURM has them;
+    `max_parallel`: how many jobs of a sweep run at once; `slurm`: any other option of sbatch, by its long name.
+    `timeout_min` is then a job's time limit, after which it is queued again.
     """
 
     nodes: Positive = 1
@@ -144,6 +148,14 @@ class Resources(Value):
     checkpoint_s: Annotated[float, Field(gt=0)] = 300.0
     timeout_min: Annotated[float, Field(gt=0)] | None = None
     device_memory_gb: Annotated[float, Field(gt=0)] | None = None
+    cpus_per_gpu: Positive | None = None
+    mem_gb: Positive | None = None
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    max_parallel: Positive | None = None
+    slurm: dict[str, str | int | bool] = {}
 
     @property
     def devices(self) -> int:

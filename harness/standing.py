@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import progress
+from harness import progress, queue
 from harness.combination import Job
 from harness.files import has_checkpoint, read_progress
 from harness.locks import is_held
+from harness.queue import Queued
 from results.record import Record, RecordError
 from results.store import Store
 
-State = Literal["done", "failed", "oom", "timeout", "diverged", "running", "stopped", "not run", "untested", "damaged"]
-"""A record's status, or: running now, stopped with a checkpoint, never started, done but for a test, unreadable."""
+State = Literal[
+    "done", "failed", "oom", "timeout", "diverged", "queued", "running", "stopped", "not run", "untested", "damaged"
+]
+"""A record's status, or: waiting in SLURM's queue, running now, stopped with a checkpoint, never started, done but for
+a test, unreadable."""
 MISSING = ("stopped", "not run", "untested")
 """States that `run` takes up by itself."""
 
@@ -30,6 +34,8 @@ class Standing:
     """What is wrong with a damaged record."""
     reached: str = ""
     """How far a stopped job came."""
+    queued: Queued | None = None
+    """What SLURM says of it, where it has it."""
 
     @property
     def detail(self) -> str:
@@ -38,8 +44,12 @@ class Standing:
             return self.record.error.line
         if self.record:
             return ", ".join(f"top-1 {test.top1:.1%} ({test.clips} x {test.crops} views)" for test in self.record.tests)
+        if self.state == "queued" and self.queued:
+            again = f"again, attempt {self.progress['attempt'] + 1}, " if self.progress else ""
+            return f"{again}SLURM job {self.queued.number}: {self.queued.reason}"
         if self.state == "running":
-            return progress.line(progress.Row(self.job.label, "running", self.progress))
+            where = f" on {self.queued.nodes} (SLURM job {self.queued.number})" if self.queued else ""
+            return progress.line(progress.Row(self.job.label, "running", self.progress)) + where
         return self.problem or self.reached
 
     def plain(self) -> dict[str, Any]:
@@ -58,15 +68,24 @@ class Standing:
 
 
 def of(jobs: Sequence[Job], store: Store) -> list[Standing]:
-    """Where these jobs stand now."""
-    return [_of(job, store) for job in jobs]
+    """Where these jobs stand now; SLURM is asked once, and only where something was submitted to it."""
+    (found,) = of_all([jobs], store)
+    return found
 
 
-def _of(job: Job, store: Store) -> Standing:
+def of_all(suites: Sequence[Sequence[Job]], store: Store) -> list[list[Standing]]:
+    """Where the jobs of several suites stand; SLURM is asked once for all."""
+    queued = queue.ask(store.root)
+    return [[_of(job, store, queued.get(job.id)) for job in jobs] for jobs in suites]
+
+
+def _of(job: Job, store: Store, queued: Queued | None) -> Standing:
     folder = store.job_folder(job.id)
     now = read_progress(folder)
-    if is_held(folder / "lock"):
-        return Standing(job, "running", progress=now)
+    if is_held(folder / "lock") or (queued and queued.state in queue.RUNNING):
+        return Standing(job, "running", progress=now, queued=queued)
+    if queued:
+        return Standing(job, "queued", progress=now, queued=queued)
     try:
         record = store.read(job.id)
     except RecordError as error:

@@ -74,12 +74,12 @@ OWN = f"a model of your own is known where `--models FILE`, or {FILES}, names it
 def use(files: Sequence[Path]) -> None:
     """Make the models of these files known, here and in processes started from here. Raises ModelError."""
     if files:
-        os.environ[FILES] = os.pathsep.join(map(str, dict.fromkeys([*_files(), *(path.absolute() for path in files)])))
+        os.environ[FILES] = os.pathsep.join(map(str, dict.fromkeys([*model_files(), *(path.absolute() for path in files)])))
         discover.cache_clear()
     discover()
 
 
-def _files() -> list[Path]:
+def model_files() -> list[Path]:
     """The files that the environment names, absolute: a process started from here may stand elsewhere."""
     return [Path(name).absolute() for name in os.environ.get(FILES, "").split(os.pathsep) if name]
 
@@ -89,7 +89,7 @@ def discover() -> None:
     """Import what registers a user's own models, once. Raises ModelError, saying which file or package failed."""
     for point in entry_points(group=ENTRY_POINTS):
         _run(f"the entry point {point.name} = {point.value}", point.load)
-    files = _files()
+    files = model_files()
     if files:
         os.environ[FILES] = os.pathsep.join(map(str, files))
     for path in files:

@@ -85,7 +85,7 @@ def _comparison(suite: Suite, store: Store, standings: Sequence[standing.Standin
 
     records = _records(standings)
     if records.empty:
-        out.print(standings_table([suite], store))
+        out.print(standings_table([(suite, list(standings))]))
         return
     table = comparison.table(records, {each.job.id: each.job.variant for each in standings})
     columns, caption, folder = comparison.columns(records), comparison.caption(suite.scale), _folder(suite, store)

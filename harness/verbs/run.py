@@ -1,7 +1,9 @@
 """`run`: train, test and profile what is missing of a suite, then render its report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -11,7 +13,8 @@ from harness.combination import Job
 from harness.files import Order
 from harness.locks import hold
 from harness.progress import Display
-from harness.suite import load
+from harness.spec import Scale
+from harness.suite import Suite, load
 from harness.verbs.report import render
 from harness.verbs.shell import (
     DATASETS,
@@ -33,7 +36,7 @@ from harness.verbs.shell import (
 from models import registry
 from results.store import Store
 
-Launcher = Literal["inline", "local"]
+Launcher = Literal["inline", "local", "slurm"]
 
 
 class Retry(StrEnum):
@@ -51,8 +54,11 @@ def run(
     scale: ScaleOption = "demo",
     sets: SetOption = [],  # noqa: B006  typer copies it
     only: OnlyOption = [],  # noqa: B006
-    launcher: Annotated[Launcher, typer.Option(help="local: a pool of processes. inline: in this process.")] = "local",
+    launcher: Annotated[
+        Launcher, typer.Option(help="local: a pool of processes. inline: in this process. slurm: submitted.")
+    ] = "local",
     workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0: one a GPU, or as many as cores allow.")] = 0,
+    wait: Annotated[bool, typer.Option("--wait", help="With slurm: follow the jobs to their end.")] = False,
     retry: Annotated[list[Retry], typer.Option(help="Also run jobs again that ended so.")] = [],  # noqa: B006
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
@@ -71,9 +77,18 @@ def run(
         devices = max((job.spec.resources.nodes * job.spec.resources.gpus_per_node for job in wanted), default=1)
         if devices > 1:
             out.print(f"The suite asks for {devices} devices a job; this launcher gives each job one")
-        if wanted:
+        if wanted and launcher == "slurm":
+            _submit(wanted, scale, root, datasets)
+        elif wanted:
             _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
                     store, launcher, workers)  # fmt: skip
+        if launcher == "slurm" and not wait:
+            out.print(
+                "`status` tells where they stand; the same command with --wait follows them and renders the report"
+            )
+            raise typer.Exit(DONE)
+        if launcher == "slurm":
+            _follow(suite, store, partial(_submit, scale=scale, root=root, datasets=datasets))
         problems = render(suite, store, datasets)
     raise typer.Exit(_outcome(store, standing.of(suite.jobs, store), problems))
 
@@ -82,10 +97,28 @@ def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> l
     """Jobs that are missing or to be retried.
 
     So are those that seem to run: as this process holds the folder's lock, they are what a killed launcher left behind,
-    about to save and end; their jobs wait for that and go on.
+    about to save and end; their jobs wait for that and go on. A job that SLURM has is never taken up a second time.
     """
     states = {*standing.MISSING, "running", *retry, *(FAILURES if Retry.all in retry else ())}
-    return [each.job for each in standings if each.state in states]
+    return [each.job for each in standings if each.state in states and not each.queued]
+
+
+def _submit(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> None:
+    """Queue the jobs with the code as it is now, an array for each set of equal resources."""
+    from harness import site, slurm, snapshot
+
+    largest, defaults = slurm.largest_array(), site.read()
+    orders = [Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in jobs]
+    for array in slurm.arrays(orders, defaults, snapshot.take(root.resolve()), largest):
+        number = slurm.submit(array, root.resolve(), defaults)
+        out.print(f"{len(array.orders)} jobs submitted as SLURM job {number}")
+
+
+def _follow(suite: Suite, store: Store, submit: Callable[[Sequence[Job]], None]) -> None:
+    from harness.follow import follow
+
+    with Display(out, len(suite.jobs)) as display:
+        follow(suite.jobs, store, display, submit)
 
 
 def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:

@@ -74,12 +74,20 @@ def all_suites() -> list[Path]:
     return paths
 
 
-def standings_table(suites: Sequence[Suite], store: Store) -> Group:
-    """Where every job of these suites stands, a table a suite."""
+Standings = list[tuple[Suite, list[standing.Standing]]]
+
+
+def standings(suites: Sequence[Suite], store: Store) -> Standings:
+    """Where every job of these suites stands; whoever else must be asked is asked once for all."""
+    return list(zip(suites, standing.of_all([suite.jobs for suite in suites], store), strict=True))
+
+
+def standings_table(found: Standings) -> Group:
+    """Where every job stands, a table a suite."""
     tables: list[RenderableType] = []
-    for suite in suites:
+    for suite, each_of in found:
         rows = table("Job", "State", "Detail", "Id")
-        for each in standing.of(suite.jobs, store):
+        for each in each_of:
             rows.add_row(each.job.label, state_text(each.state), Text(each.detail), each.job.id)
         tables += [Text(f"{suite.title}, {suite.scale} scale", style="bold"), rows]
     return Group(*tables)

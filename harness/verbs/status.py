@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
-from harness import standing
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -29,6 +28,7 @@ from harness.verbs.shell import (
     all_suites,
     out,
     plain,
+    standings,
     standings_table,
 )
 from models import registry
@@ -52,13 +52,14 @@ def status(
     registry.use(models)
     suites = [load(path, scale, sets, only, datasets) for path in suite_paths or all_suites()]
     store = Store(root)
-    if as_json:
-        print(json.dumps([plain(suite, [each.plain() for each in standing.of(suite.jobs, store)]) for suite in suites]))
-    elif watch:
+    if watch:
         _watch(suites, store)
-    else:
-        out.print(standings_table(suites, store))
-    states = {each.state for suite in suites for each in standing.of(suite.jobs, store)}
+    found = standings(suites, store)
+    if as_json:
+        print(json.dumps([plain(suite, [each.plain() for each in rows]) for suite, rows in found]))
+    elif not watch:
+        out.print(standings_table(found))
+    states = {each.state for _, rows in found for each in rows}
     raise typer.Exit(WRONG_INPUT if "damaged" in states else SOME_FAILED if states & set(FAILURES) else DONE)
 
 
@@ -66,5 +67,5 @@ def _watch(suites: Sequence[Suite], store: Store) -> None:
     """Show the standings until Ctrl-C."""
     with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
         while True:
-            live.update(standings_table(suites, store), refresh=True)
+            live.update(standings_table(standings(suites, store)), refresh=True)
             time.sleep(WATCH_EVERY_S)

@@ -1,0 +1,60 @@
+"""What all sweeps of a person say on a cluster: one file of theirs, beneath what a suite's `resources` say."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from harness import checks, document
+from harness.errors import Mistake, SuiteError
+from harness.spec import Positive, Resources, Value, from_data
+
+SITE = "HARNESS_SITE"
+"""The environment variable that names the file."""
+DEFAULT = Path("~/.config/video-harness/site.yaml")
+
+
+class Site(Value):
+    """Keys of `resources` that belong to a cluster and not to a question, and what each job's shell does first."""
+
+    cpus_per_gpu: Positive | None = None
+    mem_gb: Positive | None = None
+    timeout_min: Annotated[float, Field(gt=0)] | None = None
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    max_parallel: Positive | None = None
+    slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
+    setup: tuple[str, ...] = ()
+    max_attempts: Positive = 30
+    """How often a job is begun or gone on with, before it is recorded as `timeout`."""
+    save_s: Positive = 90
+    """Seconds before its time limit at which a job is told to save."""
+
+    def beneath(self, resources: Resources) -> Resources:
+        """The resources, with what they leave open taken from here."""
+        given = self.model_dump(exclude={"setup", "max_attempts", "save_s", "slurm"}, exclude_none=True)
+        left = {key: value for key, value in given.items() if key not in resources.model_fields_set}
+        return resources.model_copy(update={**left, "slurm": {**self.slurm, **resources.slurm}})
+
+
+def read() -> Site:
+    """The person's file, or nothing where there is none. Raises SuiteError with every mistake."""
+    named = os.environ.get(SITE)
+    path = Path(named or DEFAULT).expanduser()
+    if not path.is_file():
+        if named:
+            raise SuiteError([Mistake(str(path), 0, "", f"no such file; {SITE} names it")])
+        return Site()
+    doc = document.read(path)
+    try:
+        return from_data(Site, doc.data or {})
+    except ValidationError as error:
+        raise SuiteError(
+            [
+                Mistake(str(path), doc.line((key.split(".")[0],)), key, problem)
+                for key, problem in checks.problems(error, Site)
+            ]
+        ) from None

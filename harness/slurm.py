@@ -1,0 +1,148 @@
+"""Submitting a sweep to SLURM through submitit: one job array for each set of equal resources.
+
+Before an array is submitted, `<root>/slurm/<token>.json` lists its jobs in order, and SLURM knows the array by a name
+that holds the token. So the queue alone tells which of our jobs are in it (`harness.queue`), whatever became of the
+process that submitted them.
+"""
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import submitit
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+from harness.allocation import Allocation
+from harness.errors import HarnessError
+from harness.files import Order
+from harness.queue import NAME, SWEEPS
+from harness.site import Site
+from harness.snapshot import Snapshot
+from harness.spec import Resources
+from results.store import write_atomic
+
+NEVER = 10**6
+"""Of submitit's own bound on time limits: attempts are counted in the job's folder."""
+NO_LIMIT_MIN = 24 * 60
+"""The time limit of jobs whose resources and site name none."""
+OPTION = re.compile(r"^[a-z][a-z-]*$")
+
+
+class SlurmError(HarnessError):
+    """The cluster cannot take a sweep; nothing of the array that it is about was queued."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """Jobs of equal resources, submitted by one call of sbatch."""
+
+    parameters: dict[str, Any]
+    """As submitit takes them."""
+    orders: tuple[Order, ...]
+
+
+def arrays(orders: Sequence[Order], site: Site, snapshot: Snapshot, largest: int) -> list[Array]:
+    """The orders by their resources, in arrays of at most `largest`."""
+    groups: dict[str, list[Order]] = {}
+    for order in orders:
+        parameters = _parameters(site.beneath(order.spec.resources), site, snapshot)
+        groups.setdefault(json.dumps(parameters, sort_keys=True), []).append(order)
+    return [
+        Array(json.loads(key), tuple(group[start : start + largest]))
+        for key, group in groups.items()
+        for start in range(0, len(group), largest)
+    ]
+
+
+def _parameters(resources: Resources, site: Site, snapshot: Snapshot) -> dict[str, Any]:
+    gpus = resources.gpus_per_node
+    tasks = max(gpus, 1)
+    cpus = resources.cpus_per_gpu or resources.cpus
+    parameters: dict[str, Any] = {
+        "nodes": resources.nodes,
+        "ntasks_per_node": tasks,
+        "cpus_per_task": cpus,
+        "gpus_per_node": gpus or None,
+        "time": int(resources.timeout_min or NO_LIMIT_MIN) or 1,
+        "mem": f"{resources.mem_gb}GB" if resources.mem_gb else None,
+        "partition": resources.partition,
+        "account": resources.account,
+        "qos": resources.qos,
+        "constraint": resources.constraint,
+        "signal_delay_s": site.save_s,
+        "array_parallelism": resources.max_parallel,
+        "stderr_to_stdout": True,
+        "additional_parameters": dict(resources.slurm) or None,
+        "setup": [*site.setup, *(f"export {key}={value!r}" for key, value in sorted(snapshot.environment.items()))],
+    }
+    return {key: value for key, value in parameters.items() if value is not None}
+
+
+def script(array: Array, root: Path) -> str:
+    """The sbatch script of an array, as submitit writes it."""
+    executor = submitit.SlurmExecutor(folder=root / SWEEPS)
+    executor.update_parameters(**array.parameters, job_name=f"{NAME}TOKEN")
+    if len(array.orders) > 1:
+        executor.parameters["map_count"] = len(array.orders)
+    return executor._make_submission_file_text(executor._submitit_command_str, "")
+
+
+def submit(array: Array, root: Path, site: Site) -> str:
+    """Submit one array; returns SLURM's number of it. Raises SlurmError, and nothing is queued then."""
+    token = secrets.token_hex(6)
+    folders = [_unlimited(order).write() for order in array.orders]
+    sweep = root / SWEEPS / f"{token}.json"
+    about = {"jobs": [folder.name for folder in folders], "submitted": time.time()}
+    write_atomic(sweep, json.dumps(about) + "\n")
+    executor = submitit.SlurmExecutor(folder=root / SWEEPS, max_num_timeout=NEVER)
+    executor.update_parameters(**array.parameters, job_name=f"{NAME}{token}")
+    try:
+        with executor.batch():
+            jobs = [
+                executor.submit(Allocation(str(folder), site.max_attempts, 0.8 * site.save_s)) for folder in folders
+            ]
+    except (FailedJobError, FailedSubmissionError) as error:
+        sweep.unlink()
+        raise SlurmError(f"sbatch refused: {_reason(error)}") from error
+    number = str(jobs[0].job_id).partition("_")[0]
+    write_atomic(sweep, json.dumps({**about, "number": number}) + "\n")
+    return number
+
+
+def _unlimited(order: Order) -> Order:
+    """The order without a time limit of its own: SLURM keeps the time, and queues the job again."""
+    resources = order.spec.resources.model_copy(update={"timeout_min": None})
+    return replace(order, spec=replace(order.spec, resources=resources))
+
+
+def _reason(error: Exception) -> str:
+    """What sbatch printed, without submitit's own lines."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in lines if line.startswith("sbatch:")]
+    return "; ".join(said) or next((line for line in lines if line), type(error).__name__)
+
+
+def largest_array() -> int:
+    """Jobs that an array may have on this cluster. Raises SlurmError where there is no SLURM, or no answer."""
+    if not all(shutil.which(program) for program in ("sbatch", "srun", "squeue", "scontrol")):
+        raise SlurmError("--launcher slurm: this machine has no SLURM (no sbatch, srun, squeue, scontrol); use local")
+    for line in _told("scontrol", "show", "config"):
+        if line.startswith("MaxArraySize"):
+            return int(line.partition("=")[2]) - 1 or 1
+    return 1000
+
+
+def _told(*command: str) -> Iterator[str]:
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except subprocess.SubprocessError as error:
+        said = getattr(error, "stderr", None) or str(error)
+        raise SlurmError(f"{command[0]}: {' '.join(str(said).split())}") from error
+    yield from ended.stdout.splitlines()
