@@ -3,8 +3,9 @@
     PYTHONPATH=. python benchmarks/decode_clips.py [rounds]
 
 testing   10 clips x 3 crops of a video from one decode, beside a decode for each of the 30 views
-training  one clip of 8 frames, beside a loader that decodes the whole video by PyAV, then picks frames and converts
-          these (PySlowFast's converts every frame, and takes several times as long)
+training  one clip of 8 frames, 32 and 8 apart, by each decoder, beside two loaders that decode the whole video by PyAV:
+          one then picks frames and converts these; the other converts every frame to an array, as PySlowFast's does
+          (slowfast/datasets/decoder.py, pyav_decode), and then picks
 each with 1 and with 2 processes
 """
 
@@ -21,9 +22,15 @@ import numpy as np
 from harness.data.pool import Pool
 from harness.data.sampling import crop_offsets, dense_indices, random_start, short_side_size
 from harness.data.tasks import ClipTask, Source, ViewsTask, test_views, train_clip
+from harness.data.videos import Decoder
 
 SECONDS, FPS, HEIGHT, WIDTH = 10, 30, 256, 340
-VIDEOS, CLIPS, CROPS, FRAMES, STRIDE, SIZE = 12, 10, 3, 8, 32, 224
+VIDEOS, CLIPS, CROPS, FRAMES, STRIDES, SIZE = 12, 10, 3, 8, (32, 8), 224
+FEW = 4
+"""Videos of a turn of what is slow."""
+
+Task = tuple[Path, int, int]
+"""A file, the frames from one of the clip to the next, and what seeds the clip."""
 
 
 def write(path: Path, seed: int) -> None:
@@ -42,8 +49,8 @@ def write(path: Path, seed: int) -> None:
         container.mux(stream.encode())
 
 
-def source(path: Path) -> Source:
-    return Source(path, 0, None, "decord", "dense", FRAMES, STRIDE, SIZE)
+def source(path: Path, stride: int = STRIDES[0], decoder: Decoder = "decord") -> Source:
+    return Source(path, 0, None, decoder, "dense", FRAMES, stride, SIZE)
 
 
 def once(path: Path) -> int:
@@ -58,22 +65,47 @@ def by_view(task: tuple[Path, list[tuple[float, int]]]) -> int:
     return sum(len(test_views(each).views) for each in asked)
 
 
-def ours(task: tuple[Path, int]) -> int:
-    path, seed = task
-    return len(train_clip(ClipTask(source(path), (SIZE, SIZE * 1.25), (seed,))).frames)
+def by_decord(task: Task) -> int:
+    path, stride, seed = task
+    return len(train_clip(ClipTask(source(path, stride, "decord"), (SIZE, SIZE * 1.25), (seed,))).frames)
 
 
-def whole(task: tuple[Path, int]) -> int:
-    """Decode everything, then pick, scale and crop."""
-    path, seed = task
-    generator = np.random.default_rng(seed)
+def by_pyav(task: Task) -> int:
+    path, stride, seed = task
+    return len(train_clip(ClipTask(source(path, stride, "pyav"), (SIZE, SIZE * 1.25), (seed,))).frames)
+
+
+def convert_picked(task: Task) -> int:
+    """Decode everything, then pick, and convert what was picked."""
+    path, stride, seed = task
+    frames = decoded(path)
+    return clip([frames[index] for index in picked(len(frames), stride, seed)], seed)
+
+
+def convert_all(task: Task) -> int:
+    """Decode everything, convert everything, then pick."""
+    path, stride, seed = task
+    arrays = np.stack([frame.to_rgb().to_ndarray() for frame in decoded(path)])
+    chosen = arrays[picked(len(arrays), stride, seed)]
+    return clip([av.VideoFrame.from_ndarray(array, format="rgb24") for array in chosen], seed)
+
+
+def decoded(path: Path) -> list[av.VideoFrame]:
     with av.open(str(path)) as container:
         container.streams.video[0].thread_count = 1
-        frames = list(container.decode(video=0))
-    picked = dense_indices(len(frames), FRAMES, STRIDE, random_start(len(frames), FRAMES, STRIDE, generator))
-    height, width = short_side_size(HEIGHT, WIDTH, round(generator.uniform(SIZE, SIZE * 1.25)))
+        return list(container.decode(video=0))
+
+
+def picked(length: int, stride: int, seed: int) -> list[int]:
+    start = random_start(length, FRAMES, stride, np.random.default_rng(seed))
+    return dense_indices(length, FRAMES, stride, start).tolist()
+
+
+def clip(frames: list[av.VideoFrame], seed: int) -> int:
+    """Scaled and cropped."""
+    height, width = short_side_size(HEIGHT, WIDTH, round(np.random.default_rng(seed).uniform(SIZE, SIZE * 1.25)))
     top, left = crop_offsets(height, width, SIZE, 1)[0]
-    made = [frames[index].reformat(width, height, "rgb24").to_ndarray() for index in picked.tolist()]
+    made = [frame.reformat(width, height, "rgb24").to_ndarray() for frame in frames]
     return len(np.stack(made)[:, top : top + SIZE, left : left + SIZE])
 
 
@@ -90,27 +122,48 @@ def main(rounds: int) -> None:
         paths = [Path(folder) / f"{number}.mp4" for number in range(VIDEOS)]
         for number, path in enumerate(paths):
             write(path, number)
-        keys = {path: [v.key for v in test_views(ViewsTask(source(path), ((CLIPS, CROPS),))).views] for path in paths}
         print(f"{VIDEOS} files of {np.mean([path.stat().st_size for path in paths]) / 1e6:.2f} MB")
         for workers in (1, 2):
             with Pool(workers) as pool:
                 list(pool.map(once, paths[:workers]))
-                found: dict[str, list[float]] = {"once": [], "by view": [], "ours": [], "whole": []}
-                for turn in range(rounds):
-                    found["once"].append(rate(pool, once, paths))
-                    found["by view"].append(rate(pool, by_view, [(path, keys[path]) for path in paths[:2]]))
-                    found["ours"].append(rate(pool, ours, [(path, turn) for path in paths]))
-                    found["whole"].append(rate(pool, whole, [(path, turn) for path in paths]))
-            tell("testing, videos/s", workers, found["once"], found["by view"])
-            tell("training, clips/s", workers, found["ours"], found["whole"])
+                test(pool, paths, rounds)
+                for stride in STRIDES:
+                    train(pool, paths, stride, rounds)
 
 
-def tell(what: str, workers: int, mine: list[float], theirs: list[float]) -> None:
-    ratios = [one / other for one, other in zip(mine, theirs, strict=True)]
+def test(pool: Pool, paths: list[Path], rounds: int) -> None:
+    keys = {path: [v.key for v in test_views(ViewsTask(source(path), ((CLIPS, CROPS),))).views] for path in paths[:FEW]}
+    mine: list[float] = []
+    theirs: list[float] = []
+    for _ in range(rounds):
+        mine.append(rate(pool, once, paths))
+        theirs.append(rate(pool, by_view, keys.items()))
+    tell(f"testing, {processes(pool)}: videos/s, one decode", mine, "a decode for each view", theirs)
+
+
+def train(pool: Pool, paths: list[Path], stride: int, rounds: int) -> None:
+    found: dict[Callable[[Task], int], list[float]] = {by_decord: [], by_pyav: [], convert_picked: [], convert_all: []}
+    for turn in range(rounds):
+        for function, rates in found.items():
+            videos = paths[:FEW] if function is convert_all else paths
+            rates.append(rate(pool, function, [(path, stride, turn) for path in videos]))
+    for mine in (by_decord, by_pyav):
+        for theirs in (convert_picked, convert_all):
+            what = f"training, {FRAMES} x {stride}, {processes(pool)}: clips/s, {mine.__name__}"
+            tell(what, found[mine], theirs.__name__, found[theirs])
+
+
+def processes(pool: Pool) -> str:
+    return f"{pool.workers} process{'es' if pool.workers > 1 else ''}"
+
+
+def tell(what: str, mine: list[float], other: str, theirs: list[float]) -> None:
+    """Medians of the rates, and of the ratios of each turn with their range."""
+    ratios = [one / another for one, another in zip(mine, theirs, strict=True)]
     print(
-        f"{what}, {workers} worker{'s' if workers > 1 else ''}: {statistics.median(mine):.2f} beside "
-        f"{statistics.median(theirs):.2f}: {statistics.median(ratios):.2f} times "
-        f"({min(ratios):.2f} to {max(ratios):.2f})"
+        f"{what} {statistics.median(mine):.2f}, {other} {statistics.median(theirs):.2f}: "
+        f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})",
+        flush=True,
     )
 
 

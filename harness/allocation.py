@@ -1,10 +1,11 @@
 """What runs inside a SLURM allocation: a worker process as on one machine, its signals, and being queued again.
 
-submitit calls an `Allocation` in each task of a job. It starts `harness.worker` as a process of its own, so that
-whatever happens to that one (a crash, the kernel's out-of-memory killer) is seen from outside, and so that saving takes
-place between two steps and not inside a signal handler.
+submitit calls an `Allocation` in each task of a job; each is one of the job's ranks. It starts `harness.worker` as a
+process of its own, so that whatever happens to that one (a crash, the kernel's out-of-memory killer) is seen from
+outside, and so that saving takes place between two steps and not inside a signal handler.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,49 +20,90 @@ from submitit.core.utils import DelayedSubmission
 from harness import obituary, packages
 from harness.files import Order, read_progress
 from harness.launch import DEATHS_ALLOWED
-from harness.worker import BUSY, RECORDED, STOPPED, WRONG
+from harness.meeting import TOLD_S, Seat
+from harness.worker import BUSY, LOST, RECORDED, STOPPED, WRONG
 
 POLL_S = 0.2
-EXPECTED = {RECORDED, WRONG, BUSY, STOPPED}
+AGREE_S = 120.0
+"""How long a rank that is to end waits to hear how the others did; a process that hangs is killed meanwhile."""
+GRACE_S = 30.0
+"""How long a rank may go on after another one has failed, to notice it by itself and say so in its log."""
+WELL = {RECORDED, BUSY, STOPPED}
+"""Exit codes after which no other rank has anything to notice."""
 
 
 class Allocation(submitit.helpers.Checkpointable):
-    """The job in `folder`, in one task of an allocation, up to `attempts` times in all."""
+    """The job in `folder`, in one task of an allocation, up to `attempts` times in all.
 
-    def __init__(self, folder: str, attempts: int, save_s: float) -> None:
-        self.folder, self.attempts, self.save_s = Path(folder), attempts, save_s
+    `save_s`: what it may take to save before the time limit. `again_s`: how long to wait before a job is begun again
+    that could not write.
+    """
+
+    def __init__(self, folder: str, attempts: int, save_s: float, again_s: float) -> None:
+        self.folder, self.attempts, self.save_s, self.again_s = Path(folder), attempts, save_s, again_s
         self.process: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> int:
-        """Run the worker to its end, again where it dies; its exit code, negative where a signal killed it."""
-        for _ in range(DEATHS_ALLOWED):
-            code = self._run()
-            if code in EXPECTED:
-                return code
-            print(f"the worker died: {obituary.how(code)}", file=sys.stderr)
-        obituary.write(
-            Order.read(self.folder),
-            "failed",
-            f"the worker process died {DEATHS_ALLOWED} times, last {obituary.how(code)}",
-        )
-        return code
+        """Run the worker to its end, again where it dies or cannot write; how the first rank's ended last."""
+        task, deaths, codes = submitit.JobEnvironment(), 0, {}
+        for attempt in range(self.attempts):
+            meeting = f"{task.raw_job_id}.{os.environ.get('SLURM_RESTART_COUNT', '0')}.{attempt}"
+            seat = Seat(task.global_rank, task.num_tasks, task.local_rank, meeting)
+            codes = self._agreed(seat, self._run(seat))
+            if codes[0] in (RECORDED, BUSY) or STOPPED in codes.values():
+                break
+            if WRONG in codes.values():
+                print(f"the job could not write (see {self.folder / 'log.txt'}); again in {self.again_s:g} s")
+                time.sleep(self.again_s)
+                continue
+            deaths += 1
+            if self._given_up(seat, codes, deaths):
+                break
+        return codes[0]
 
-    def _run(self) -> int:
-        task = submitit.JobEnvironment()
-        ranks = {
-            "RANK": str(task.global_rank),
-            "LOCAL_RANK": str(task.local_rank),
-            "WORLD_SIZE": str(task.num_tasks),
-            "HARNESS_FIRST_NODE": task.hostnames[0],
-        }
+    def _run(self, seat: Seat) -> int:
+        """One attempt of this rank: how its process ended."""
         with (self.folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "harness.worker", str(self.folder), str(os.getpid())],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **ranks}, cwd=packages.ROOT,
+                [sys.executable, "-m", "harness.worker", str(self.folder), str(os.getpid()), *seat.words()],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=packages.ROOT,
             )  # fmt: skip
+        meeting, left_s = seat.at(self.folder), GRACE_S
         while self.process.poll() is None:
             time.sleep(POLL_S)
+            if seat.world > 1 and set(meeting.ended().values()) - WELL:
+                left_s -= POLL_S
+            if left_s < 0:
+                self.process.kill()
         return self.process.returncode
+
+    def _agreed(self, seat: Seat, code: int) -> dict[int, int]:
+        """How every rank's process ended, which all wait to hear, so that all do the same then."""
+        if seat.world == 1:
+            return {0: code}
+        meeting, deadline = seat.at(self.folder), time.monotonic() + GRACE_S + AGREE_S
+        with contextlib.suppress(OSError):  # a full disk: the others hear nothing of this rank in time
+            meeting.tell_end(seat.rank, code)
+        while len(codes := meeting.ended()) < seat.world and codes.get(0) != RECORDED and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        return {0: LOST, **codes, seat.rank: code}
+
+    def _given_up(self, seat: Seat, codes: dict[int, int], deaths: int) -> bool:
+        """Whether the job is not begun again here; it gets its record then, by the first rank."""
+        own = seat.at(self.folder).problem(TOLD_S) if LOST in codes.values() else None
+        died = [
+            f"rank {rank} {obituary.how(code)}" for rank, code in sorted(codes.items()) if code not in (*WELL, LOST)
+        ]
+        how = (", ".join(died) or "without a trace") if seat.world > 1 else obituary.how(codes[0])
+        print(f"the worker died: {how}", file=sys.stderr)
+        if own is None and deaths < DEATHS_ALLOWED:
+            return False
+        if seat.rank == 0:
+            status, message = (
+                (own[0], own[1].message) if own else ("failed", f"the worker process died {deaths} times, last {how}")
+            )
+            obituary.write(Order.read(self.folder), status, message)
+        return True
 
     def checkpoint(self, *_: Any, **__: Any) -> DelayedSubmission:
         """Called by submitit before the time limit: have the worker save and end, then be queued again, or give up.
@@ -78,7 +120,7 @@ class Allocation(submitit.helpers.Checkpointable):
                 order, "timeout", f"its time limit passed in each of {made} attempts, as many as it may have"
             )
             sys.exit(0)
-        return DelayedSubmission(Allocation(str(self.folder), self.attempts, self.save_s))
+        return DelayedSubmission(Allocation(str(self.folder), self.attempts, self.save_s, self.again_s))
 
     def _save(self, pid: int) -> None:
         """Ask the worker to save, and wait for it; without taking its exit code from `_run`, which this interrupted."""

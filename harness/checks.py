@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,7 +47,7 @@ def problems(error: ValidationError, kind: type[BaseModel]) -> Iterator[tuple[st
 def _sentence(detail: dict[str, Any], kind: type[BaseModel]) -> str:
     what, value, context = detail["type"], detail.get("input"), detail.get("ctx", {})
     if what == "extra_forbidden":
-        return unknown("key", detail["loc"][-1], kind.model_fields)
+        return unknown("key", detail["loc"][-1], _holder(kind, detail["loc"][:-1]).model_fields)
     if what == "missing":
         return "required, but not given"
     if what == "literal_error":
@@ -58,6 +58,22 @@ def _sentence(detail: dict[str, Any], kind: type[BaseModel]) -> str:
     if what in EXPECTED:
         return f"expected {EXPECTED[what]}, got {_shown(value)}"
     return f"{detail['msg'][0].lower()}{detail['msg'][1:]}, got {_shown(value)}"
+
+
+def _holder(kind: type[BaseModel], location: Iterable[int | str]) -> type[BaseModel]:
+    """The model in which a key at this location stands; a place in a list is of the list's models."""
+    for part in location:
+        if part in kind.model_fields:
+            kind = next(_models(kind.model_fields[str(part)].annotation), kind)
+    return kind
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that an annotation such as `tuple[Clip, ...] | None` names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
 
 
 def _shown(value: Any) -> str:

@@ -7,7 +7,7 @@ protocol that is asked for later only adds the views that are not scored.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from harness.control import Control, TimeLimit
 from harness.data.augment import to_input
 from harness.data.pool import Lost, Pool
 from harness.data.tasks import Undecodable, View, Views
-from harness.data.videos import digest
+from harness.data.videos import TooManyUndecodable, digest
 from harness.data.views import TestViews
 from harness.errors import Interrupted
+from harness.ranks import ALONE, Ranks
 from harness.spec import JobSpec
 from harness.step import autocast
 from harness.train import Diverged
-from results.scores import Scores, file_name, protocol_name
+from results.scores import Key, Scores, file_name, protocol_name
 from results.scores import read as scores_in
 
 VIEWS_PER_TRAINING_CLIP = 4
@@ -50,18 +51,30 @@ class _Asked:
 
 
 def started(weights_sha256: str, views: TestViews, folder: Path) -> Scores:
-    """The scores of these weights for these videos that lie in `folder`; without any where there are none of them."""
+    """The scores of these weights for these videos that lie in `folder`; without any where there are none of them.
+
+    What several ranks left there in parts is put together.
+    """
     videos = views.dataset.val
     of: dict[str, str | int] = {
         "weights_sha256": weights_sha256,
         "videos_digest": digest(videos),
         "decoder": views.dataset.decoder,
+        "sampling": views.dataset.sampling,
         "size": views.size,
     }
     labels = np.array([video.label for video in videos], np.int64)
     fresh = Scores(tuple(video.id for video in videos), labels, len(views.dataset.classes), of)
-    found = scores_in(folder / file_name(views.size))
-    return found if found and (found.ids, found.classes, found.of) == (fresh.ids, fresh.classes, of) else fresh
+    for path in [folder / file_name(views.size), *_parts(folder, views.size)]:
+        found = scores_in(path)
+        if found and (found.ids, found.classes, found.of) == (fresh.ids, fresh.classes, of):
+            fresh.merge(found)
+    return fresh
+
+
+def _parts(folder: Path, size: int) -> list[Path]:
+    """The score files of single ranks."""
+    return sorted(folder.glob(f"{size}.rank*.npz"))
 
 
 def scores(
@@ -73,69 +86,144 @@ def scores(
     control: Control,
     watch: Watch,
     pool: Pool,
+    ranks: Ranks = ALONE,
 ) -> Scores:
     """Add to `scored`, and to its file in `folder`, every view that it lacks of these protocols; returns it.
 
-    Raises Interrupted or TimeLimit (after saving), and Diverged where a score is no number.
+    Videos that did not decode in an earlier attempt are tried again.
+    Where several ranks do it, each scores videos of its own, once; the first one's `scored` has them all at the end.
+    Raises Interrupted or TimeLimit (after saving), Diverged where a score is no number, and TooManyUndecodable.
     """
     names = [protocol_name(protocol.clips, protocol.crops) for protocol in views.protocols]
-    taken = [scored.taken.setdefault(name, {}) for name in names]
+    for name in names:
+        scored.taken.setdefault(name, {})
     wanted = _unfinished(scored, names)
     if not wanted:
         return scored
-    before = {index: len(scored.ids) - len(wanted) + place for place, index in enumerate(wanted)}
+    scored.undecodable |= {name: {} for name in names}
     path = folder / file_name(views.size)
-    before_s, began = scored.seconds, time.monotonic()
-    saved_at = began
-    model.eval()
-    asked = _asked(scored, views, wanted, names, pool, next(model.parameters()).device)
-    for batch in _batches(asked, VIEWS_PER_TRAINING_CLIP * spec.device_batch):
-        found = _softmax(model, torch.stack([each.clip for each in batch]), spec)
-        if not np.isfinite(found).all():
-            raise Diverged(f"the model's scores of {scored.ids[batch[0].video]} and its neighbours are no numbers")
-        scored.add([each.video for each in batch], [each.view.key for each in batch], found)
-        for each in batch:
-            for protocol, positions in zip(taken, each.finishes or (), strict=False):
-                protocol[each.video] = positions
-        scored.seconds = before_s + time.monotonic() - began
-        watch(before[batch[-1].video] + (batch[-1].finishes is not None), len(scored.ids), scored.seconds)
-        try:
-            control.check()
-        except (Interrupted, TimeLimit):
-            scored.write(path, compressed=False)
-            raise
-        if time.monotonic() - saved_at > spec.resources.checkpoint_s:
-            scored.write(path, compressed=False)
-            saved_at = time.monotonic()
+    if ranks.world == 1:
+        _Scoring(model, scored, views, spec, path).run(wanted, scored.keys(), control, watch, pool)
+    else:
+        if ranks.rank == 0:
+            scored.write(path, compressed=False)  # with what was in parts, which now begin anew
+        ranks.meet(control.check)
+        part = _Scoring(model, scored.empty(), views, spec, folder / f"{views.size}.rank{ranks.rank}.npz", ranks.world)
+        part.run(wanted[ranks.rank :: ranks.world], scored.keys(), control, watch, pool)
+        part.save()
+        ranks.meet(control.check)
+        if ranks.rank:
+            return scored
+        for each in _parts(folder, views.size):
+            if found := scores_in(each):
+                scored.merge(found)
+    _refuse_many(scored, spec)
     scored.write(path)
+    for each in _parts(folder, views.size):
+        each.unlink()
     return scored
+
+
+def _refuse_many(scored: Scores, spec: JobSpec) -> None:
+    """Raise TooManyUndecodable where a disk or a list is wrong, rather than count what cannot be read as mistakes."""
+    allowed = spec.data.max_undecodable
+    for failed in scored.undecodable.values():
+        if len(failed) > allowed * len(scored.ids):
+            name, reason = next(iter(failed.items()))
+            raise TooManyUndecodable(len(failed), len(scored.ids), "validation", allowed, name, reason)
+
+
+@dataclass
+class _Scoring:
+    """The loop over views, whose results are saved from time to time in a file of its own."""
+
+    model: nn.Module
+    scored: Scores
+    views: TestViews
+    spec: JobSpec
+    path: Path
+    world: int = 1
+
+    def save(self) -> None:
+        """Keep what is scored so far."""
+        self.scored.write(self.path, compressed=False)
+
+    def run(self, wanted: list[int], known: Mapping[int, Set[Key]], control: Control, watch: Watch, pool: Pool) -> None:
+        """Score what these videos lack beside the views that are `known`."""
+        scored, videos = self.scored, len(self.scored.ids)
+        done = {index: videos - self.world * (len(wanted) - place) for place, index in enumerate(wanted)}
+        before_s, began = scored.seconds, time.monotonic()
+        saved_at = began
+        self.model.eval()
+        try:
+            for batch in _batches(self._asked(wanted, known, control, pool), self.at_once):
+                self._add(batch)
+                scored.seconds = before_s + time.monotonic() - began
+                last = batch[-1]
+                watch(done[last.video] + self.world * (last.finishes is not None), videos, scored.seconds)
+                control.check()
+                if time.monotonic() - saved_at > self.spec.resources.checkpoint_s:
+                    self.save()
+                    saved_at = time.monotonic()
+        except (Interrupted, TimeLimit, TooManyUndecodable):
+            self.save()
+            raise
+
+    @property
+    def at_once(self) -> int:
+        """Views on the device together."""
+        return VIEWS_PER_TRAINING_CLIP * self.spec.device_batch
+
+    def _add(self, batch: list[_Asked]) -> None:
+        found = _softmax(self.model, torch.stack([each.clip for each in batch]), self.spec)
+        if not np.isfinite(found).all():
+            name = self.scored.ids[batch[0].video]
+            raise Diverged(f"the model's scores of {name} and its neighbours are no numbers")
+        self.scored.add([each.video for each in batch], [each.view.key for each in batch], found)
+        for each in batch:
+            if each.finishes is not None:
+                self._finish(each.video, each.finishes)
+
+    @property
+    def names(self) -> list[str]:
+        """What the protocols are called."""
+        return [protocol_name(protocol.clips, protocol.crops) for protocol in self.views.protocols]
+
+    def _finish(self, video: int, positions: tuple[tuple[float, ...], ...]) -> None:
+        """Note a video whose views are all scored, of the protocols whose clips could be read."""
+        for name, each in zip(self.names, positions, strict=True):
+            if each:
+                self.scored.taken.setdefault(name, {})[video] = each
+
+    def _fail(self, video: int, reasons: Mapping[int, str]) -> None:
+        """Note a video of which the clips of some protocols, by their places, could not be read."""
+        for place, reason in reasons.items():
+            self.scored.undecodable.setdefault(self.names[place], {})[self.scored.ids[video]] = reason
+        _refuse_many(self.scored, self.spec)
+
+    def _asked(
+        self, wanted: list[int], known: Mapping[int, Set[Key]], control: Control, pool: Pool
+    ) -> Iterator[_Asked]:
+        """The views that are to be scored, video by video in the data set's order."""
+        device = next(self.model.parameters()).device
+        for index, read in zip(wanted, self.views.read(wanted, known, pool), strict=True):
+            if isinstance(read, Undecodable | Lost):
+                self._fail(index, dict.fromkeys(range(len(self.views.protocols)), read.reason))
+                control.check()  # no batch may come of many videos
+                continue
+            self._fail(index, read.failed)
+            if not read.views:  # a new protocol whose views others have had
+                self._finish(index, read.positions)
+                continue
+            on_device = torch.from_numpy(read.frames).to(device)
+            for view in read.views:
+                finishes = read.positions if view is read.views[-1] else None
+                yield _Asked(index, view, _clip(on_device, read, view), finishes)
 
 
 def _unfinished(scored: Scores, names: list[str]) -> list[int]:
     """The videos of which not all is known that these protocols ask."""
-    return [
-        index
-        for index, name in enumerate(scored.ids)
-        if name not in scored.undecodable and not all(index in scored.taken[each] for each in names)
-    ]
-
-
-def _asked(
-    scored: Scores, views: TestViews, wanted: list[int], names: list[str], pool: Pool, device: torch.device
-) -> Iterator[_Asked]:
-    """The views that are to be scored, video by video in the data set's order."""
-    for index, read in zip(wanted, views.read(wanted, scored.keys(), pool), strict=True):
-        if isinstance(read, Undecodable | Lost):
-            scored.undecodable[scored.ids[index]] = read.reason
-            continue
-        if not read.views:  # a new protocol whose views others have had
-            for name, positions in zip(names, read.positions, strict=True):
-                scored.taken[name][index] = positions
-            continue
-        on_device = torch.from_numpy(read.frames).to(device)
-        for view in read.views:
-            finishes = read.positions if view is read.views[-1] else None
-            yield _Asked(index, view, _clip(on_device, read, view), finishes)
+    return [index for index in range(len(scored.ids)) if not all(index in scored.taken[each] for each in names)]
 
 
 def _clip(frames: Tensor, read: Views, view: View) -> Tensor:

@@ -49,8 +49,9 @@ class Order:
 class Progress:
     """The job's `progress.json`: what `status` and the live display read, and the account of earlier attempts."""
 
-    def __init__(self, folder: Path, epochs: int) -> None:
-        self.path = folder / "progress.json"
+    def __init__(self, folder: Path, epochs: int, *, silent: bool = False) -> None:
+        """`silent`: nothing is written; another process tells of the same job."""
+        self.path, self.silent = folder / "progress.json", silent
         before = read_progress(folder)
         self.attempt = int(before.get("attempt", 0)) + 1
         self.before_s = float(before.get("elapsed_s", 0.0))
@@ -68,7 +69,7 @@ class Progress:
     def tell(self, state: str, *, at_once: bool = False, **fields: Any) -> None:
         """Note where the job stands; written at most once a second."""
         self.fields.update(fields, state=state, attempt=self.attempt, elapsed_s=self.elapsed_s, updated=time.time())
-        if at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S:
+        if not self.silent and (at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S):
             write_atomic(self.path, json.dumps(self.fields))
             self.told = time.monotonic()
 

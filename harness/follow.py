@@ -2,44 +2,104 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from harness import standing
+from harness import obituary, standing
 from harness.combination import Job
-from harness.launch import outcome
+from harness.errors import HarnessError
+from harness.files import Order
+from harness.launch import DEATHS_ALLOWED, outcome
 from harness.progress import Display, Row
 from harness.standing import MISSING, Standing
+from results.record import Status
 from results.store import Store
 
 POLL_S = 5.0
 GRACE_S = 20.0
 """How long a job may be neither queued nor recorded: SLURM and network file systems tell a little late."""
+PATIENCE_S = 15 * 60.0
+"""How long SLURM may refuse, as while its controller is restarted, before that ends the following."""
+LOST = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"}
+"""States after which no record is to be waited for."""
 
 
 def follow(jobs: Sequence[Job], store: Store, display: Display, submit: Callable[[Sequence[Job]], None]) -> None:
     """Show the jobs until each has its record; `submit` takes those that were lost.
 
-    How often that may be is bounded where they run: an attempt too many becomes a record.
+    What cannot succeed gets a record instead: what SLURM killed for its memory, and what ended again and again before
+    its work had begun. Attempts that did begin are counted and bounded where they run. A job that was cancelled is
+    left as it is. Raises what `submit` raises, where that goes on for PATIENCE_S.
     """
     rows = {job.id: Row(job.label) for job in jobs}
-    since: dict[str, float] = {}
+    losses = _Losses(store)
     while True:
         standings = standing.of(jobs, store)
         for each in standings:
             _tell(rows[each.job.id], each)
         display.show(list(rows.values()))
-        now = time.monotonic()
-        lost = {each.job.id: each.job for each in standings if each.state in MISSING}
-        since = {id_: since.get(id_, now) for id_ in lost}
-        late = [job for id_, job in lost.items() if now - since[id_] > GRACE_S]
-        if late:
-            submit(late)
-            since = {}
+        lost = [each for each in standings if each.state in MISSING and not each.cancelled]
+        again = losses.to_submit(lost)
+        if again:
+            losses.submit(again, submit)
         elif not lost and not any(each.state in ("queued", "running") for each in standings):
             return
         time.sleep(POLL_S)
 
 
+@dataclass
+class _Losses:
+    """The jobs that are neither queued nor recorded: since when, and how often that was so."""
+
+    store: Store
+    since: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Id -> attempts that had begun when the job was last lost, and how often it was lost with no more of them."""
+    refused_since: float | None = None
+
+    def to_submit(self, lost: Sequence[Standing]) -> list[Job]:
+        """Those that were lost for long enough, or by SLURM's own words; what cannot succeed is recorded."""
+        now = time.monotonic()
+        self.since = {each.job.id: self.since.get(each.job.id, now) for each in lost}
+        late = [each for each in lost if _is_certain(each) or now - self.since[each.job.id] > GRACE_S]
+        found = []
+        for each in late:
+            verdict = self._verdict(each)
+            if verdict:
+                obituary.write(Order.read(each.folder), *verdict)
+            else:
+                found.append(each.job)
+        return found
+
+    def submit(self, jobs: Sequence[Job], submit: Callable[[Sequence[Job]], None]) -> None:
+        """Submit them; a refusal is borne for a while. Raises HarnessError."""
+        try:
+            submit(jobs)
+        except HarnessError:
+            self.refused_since = self.refused_since or time.monotonic()
+            if time.monotonic() - self.refused_since > PATIENCE_S:
+                raise
+            return
+        self.refused_since, self.since = None, {}
+
+    def _verdict(self, each: Standing) -> tuple[Status, str] | None:
+        """Why this job is not submitted again."""
+        if each.ended and each.ended.state == "OUT_OF_MEMORY":
+            return "oom", f"{each.verdict}: it needs more than `resources.mem_gb` gave it"
+        attempt = int(each.progress.get("attempt", 0))
+        before, times = self.begun.get(each.job.id, (-1, 0))
+        times = times + 1 if attempt == before else 1
+        self.begun[each.job.id] = attempt, times
+        if times > DEATHS_ALLOWED:
+            return "failed", f"it ended {times} times before its work began; {each.verdict or 'SLURM does not say why'}"
+        return None
+
+
+def _is_certain(each: Standing) -> bool:
+    return each.ended is not None and each.ended.state in LOST
+
+
 def _tell(row: Row, each: Standing) -> None:
-    waiting = each.state in (*MISSING, "queued")
+    cancelled = each.state in MISSING and each.cancelled
+    waiting = each.state in (*MISSING, "queued") and not cancelled
     row.state, row.progress = "queued" if waiting else each.state, each.progress
-    row.outcome = outcome(each.record) if each.record else ""
+    row.outcome = outcome(each.record) if each.record else ": cancelled" if cancelled else ""

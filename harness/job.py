@@ -15,7 +15,8 @@ import os
 import statistics
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,17 +31,21 @@ from harness.data.clips import TrainClips
 from harness.data.datasets import open_dataset
 from harness.data.decode import version
 from harness.data.pool import Pool
-from harness.data.videos import Dataset, digest, subset
+from harness.data.videos import Dataset
 from harness.data.views import TestViews
 from harness.errors import Interrupted, OutputError
 from harness.files import Order, Progress
 from harness.locks import hold
+from harness.meeting import TOLD_S, Seat
 from harness.provenance import environment
+from harness.ranks import ALONE, RankLost, Ranks, is_loss, joined
 from harness.spec import JobSpec, Protocol
+from harness.splits import refuse_another, splits_of
 from harness.train import Diverged, State, Training
 from models.registry import build
 from models.weights import load_pretrained
-from results.record import Cost, Epoch, Measured, Problem, Record, Split, Splits, Status, Test
+from results.record import Cost, Epoch, Measured, Problem, Record, Splits, Status, Test
+from results.scores import seconds
 from results.store import Store
 from results.summary import test as summary
 
@@ -48,22 +53,38 @@ LOCK_WAIT_S = 30.0
 """How long a job waits for an earlier process of its own that is still saving its last checkpoint."""
 
 
-def run(order: Order, control: Control) -> Record:
+def run(order: Order, control: Control, seat: Seat | None = None) -> Record:
     """Run a job to its record, or take up what an earlier attempt left.
 
-    A job whose training is recorded only runs the tests that the record lacks. Raises Interrupted after saving a
-    checkpoint, BusyError when another process runs the same job, and OutputError when nothing can be written; every
-    other failure is a record.
+    A job whose training is recorded only runs the tests that the record lacks. Where several processes do the job, the
+    one in the first `seat` runs it and writes all that its folder keeps, and the others assist. Raises Interrupted
+    after saving a checkpoint, BusyError when another process runs the same job, RankLost when one of this job's is
+    gone, and OutputError when nothing can be written; every other failure is a record.
     """
     store = Store(order.root)
     folder = store.job_folder(order.spec.identity())
+    with _writing(folder), hold(folder / "lock", f"the job {order.label} ({folder.name})", LOCK_WAIT_S):
+        with joined(seat, folder) as ranks:
+            record = _Attempt(order, folder, control, ranks).record(seat, store.read(folder.name))
+        store.write(record)
+        if record.status == "done":
+            Checkpoints(folder).clear()
+        return record
+
+
+def assist(order: Order, control: Control, seat: Seat) -> None:
+    """Do a share of a job that the process in the first seat runs. Raises Interrupted, OutputError and RankLost."""
+    store = Store(order.root)
+    folder = store.job_folder(order.spec.identity())
+    with _writing(folder), joined(seat, folder) as ranks:
+        _Attempt(order, folder, control, ranks).assist(seat, store.read(folder.name))
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raise OutputError where the output folder cannot be written."""
     try:
-        with hold(folder / "lock", f"the job {order.label} ({folder.name})", LOCK_WAIT_S):
-            record = _Attempt(order, folder, control).record(store.read(folder.name))
-            store.write(record)
-            if record.status == "done":
-                Checkpoints(folder).clear()
-            return record
+        yield
     except OSError as error:
         raise OutputError(f"{error.filename or folder}: cannot be written: {error.strerror or error}") from error
 
@@ -71,9 +92,9 @@ def run(order: Order, control: Control) -> Record:
 class _Attempt:
     """One attempt at a job: collects what is known so far, so that a failure's record still has it."""
 
-    def __init__(self, order: Order, folder: Path, control: Control) -> None:
-        self.order, self.spec, self.folder, self.control = order, order.spec, folder, control
-        self.progress = Progress(folder, self.spec.recipe.epochs)
+    def __init__(self, order: Order, folder: Path, control: Control, ranks: Ranks = ALONE) -> None:
+        self.order, self.spec, self.folder, self.control, self.ranks = order, order.spec, folder, control, ranks
+        self.progress = Progress(folder, self.spec.recipe.epochs, silent=ranks.rank > 0)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.forget()
 
@@ -91,8 +112,8 @@ class _Attempt:
         self.classes = 0
         self.weights_sha256: str | None = None
 
-    def record(self, previous: Record | None) -> Record:
-        """Do the work; whatever goes wrong with it becomes the record's status."""
+    def record(self, seat: Seat | None, previous: Record | None) -> Record:
+        """Do the work; whatever goes wrong with it, here or in another rank, becomes the record's status."""
         self.progress.tell("starting", at_once=True)
         if previous and previous.weights_sha256:
             self.adopt(previous)
@@ -105,7 +126,27 @@ class _Attempt:
         except Exception as error:
             if isinstance(error, OSError) and _is_of_output(error, self.order.root):
                 raise  # the output folder is full or read-only: not the job's fault, and no record could be kept
-            return self.finish(_status(error), error)
+            if seat is None or not is_loss(error):
+                return self.finish(_status(error), problem(error))
+            told = seat.at(self.folder).problem(TOLD_S)
+            if told is None:
+                raise RankLost("another process of this job died") from error
+            return self.finish(*told)
+
+    def assist(self, seat: Seat, previous: Record | None) -> None:
+        """Do this rank's share of the work; what goes wrong with it is told to the first one, who writes the record."""
+        if previous and previous.weights_sha256:
+            self.adopt(previous)
+        try:
+            self.work()
+        except (Interrupted, OutputError):
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and _is_of_output(error, self.order.root):
+                raise
+            if not is_loss(error):
+                seat.at(self.folder).tell_problem(seat.rank, _status(error), problem(error))
+            raise RankLost(f"rank {seat.rank}: {error}") from error
 
     def work(self) -> None:
         make_deterministic(self.spec)
@@ -113,11 +154,12 @@ class _Attempt:
             self.spec.data.name, cache=self.order.root / "data", datasets_file=self.order.datasets_file
         )
         self.decoder = version(dataset.decoder)
-        splits = _splits(dataset, self.spec.data.fraction)
+        splits = splits_of(dataset, self.spec.data.fraction)
         clip, classes = self.spec.clip, len(dataset.classes)
         counted = self.counted(classes)
         memory = measure.PeakMemory(self.device)
         model = build(self.spec.model, clip.frames, clip.size, classes).to(self.device)
+        refuse_another(self.splits, splits, dataset, self.folder)
         trained = self.reload(model)
         self.classes, self.cost, self.splits = classes, counted, splits
         with Pool(self.spec.loader_workers) as pool:
@@ -126,7 +168,7 @@ class _Attempt:
             missing = [test for test in self.spec.tests if key(test) not in {key(test) for test in self.tests}]
             for size in dict.fromkeys(test.size for test in missing):
                 self.test(model, dataset, [test for test in missing if test.size == size], pool)
-        if self.measured.get("latency_s") is None:
+        if self.measured.get("latency_s") is None and self.ranks.rank == 0:
             self.profile(model)
 
     def counted(self, classes: int) -> Cost | None:
@@ -162,23 +204,31 @@ class _Attempt:
     def train(self, model: nn.Module, dataset: Dataset, memory: measure.PeakMemory, pool: Pool) -> None:
         spec = self.spec
         load_pretrained(model, spec.model, self.order.root / "weights")
-        torch.manual_seed(spec.seed)  # wherever the weights came from, the training draws the same numbers
-        clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed)
-        training = Training(model, clips, spec, Checkpoints(self.folder))
+        # Wherever the weights came from, the training draws the same numbers, and each rank others.
+        torch.manual_seed(spec.seed + 2**32 * self.ranks.rank)
+        rank, world = self.ranks.rank, self.ranks.world
+        clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed, rank, world)
+        training = Training(model, clips, spec, Checkpoints(self.folder), self.ranks)
         self.notes += training.restore()
         self.state = training.state
+        if self.state.splits and self.splits:
+            refuse_another(Splits(**self.state.splits), self.splits, dataset, self.folder)
+        self.state.splits = self.splits.model_dump() if self.splits else None
         training.run(self.control, self.watcher(clips.batches_per_epoch, memory), pool)
-        seconds = self.state.history_s
-        rates = [row["clips"] / s for row, s in zip(self.state.history, seconds, strict=True) if s > 0]
+        epoch_s = self.state.history_s
+        rates = [row["clips"] / s for row, s in zip(self.state.history, epoch_s, strict=True) if s > 0]
         self.measured |= {
-            "train_s": sum(seconds),
-            "epoch_s": seconds,
+            "train_s": sum(epoch_s),
+            "epoch_s": epoch_s,
             "clips_per_s": statistics.median(rates),
-            "peak_memory_bytes": self.state.peak_memory_bytes or None,
-            "data_wait_share": min(sum(self.state.history_wait_s) / max(sum(seconds), 1e-9), 1.0),
+            "peak_memory_bytes": self.ranks.largest(self.state.peak_memory_bytes) or None,
+            "data_wait_share": min(sum(self.state.history_wait_s) / max(sum(epoch_s), 1e-9), 1.0),
         }
+        self.ranks.share_buffers(model)
         weights = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
         self.weights_sha256 = weights_digest(weights)
+        if self.ranks.rank:
+            return
         with written(weights, self.folder) as temporary:
             temporary.replace(self.folder / "weights.pt")
 
@@ -218,16 +268,16 @@ class _Attempt:
 
         views, folder = TestViews(dataset, self.spec.clip, protocols), self.folder / "scores"
         scored = evaluate.started(str(self.weights_sha256), views, folder)
-        before_s = scored.seconds if any(test.size == views.size for test in self.tests) else 0.0  # in `test_s` already
-        evaluate.scores(model, scored, views, self.spec, folder, self.control, watch, pool)
-        self.tests += [summary(scored, protocol.clips, protocol.crops) for protocol in protocols]
-        self.measured["test_s"] += scored.seconds - before_s
+        evaluate.scores(model, scored, views, self.spec, folder, self.control, watch, pool, self.ranks)
+        if self.ranks.rank == 0:
+            self.tests += [summary(scored, protocol.clips, protocol.crops) for protocol in protocols]
+            self.measured["test_s"] = sum(seconds(path) for path in folder.glob("*.npz"))
 
     def profile(self, model: nn.Module) -> None:
         self.progress.tell("profiling", at_once=True)
         self.measured |= measure.speed(model, self.spec, self.spec.device_batch)
 
-    def finish(self, status: Status, error: Exception | None = None) -> Record:
+    def finish(self, status: Status, error: Problem | None = None) -> Record:
         """The record of what is known now."""
         elapsed_s = self.progress.elapsed_s
         unknown = dict.fromkeys(name for name in Measured.model_fields)
@@ -235,8 +285,8 @@ class _Attempt:
         facts |= {
             "wall_s": elapsed_s,
             "device": self.device.type,
-            "devices": 1,
-            "device_hours": elapsed_s / 3600,
+            "devices": self.ranks.world,
+            "device_hours": self.ranks.world * elapsed_s / 3600,
             "attempts": self.progress.attempt,
         }
         record = Record(
@@ -256,7 +306,7 @@ class _Attempt:
             environment={**environment(self.device, self.spec.model), "decoder": self.decoder},
             started=self.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            error=problem(error) if error else None,
+            error=error,
         )
         self.progress.tell(status, at_once=True)
         return record
@@ -265,12 +315,6 @@ class _Attempt:
 def key(test: Protocol | Test) -> tuple[int | str, int, int | None]:
     """What tells one test protocol from another."""
     return test.clips, test.crops, test.size
-
-
-def _splits(dataset: Dataset, fraction: float) -> Splits:
-    """The videos that a job trains on and tests on."""
-    train, val = subset(dataset.train, fraction), dataset.val
-    return Splits(train=Split(videos=len(train), digest=digest(train)), val=Split(videos=len(val), digest=digest(val)))
 
 
 def make_deterministic(spec: JobSpec) -> None:

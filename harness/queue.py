@@ -1,9 +1,11 @@
-"""Which of our jobs SLURM has in its queue: one question for all of them, however many arrays there are."""
+"""What SLURM knows of our jobs: one question to squeue for all of them, and one to sacct for those it has forgotten."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,60 +14,166 @@ SWEEPS = "slurm"
 NAME = "harness-"
 """What our arrays' names begin with; their token follows."""
 ANSWER_S = 60.0
-RUNNING = {"RUNNING", "COMPLETING", "CONFIGURING", "STOPPED", "SUSPENDED"}
-ENDED = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE"}
+ASK_EVERY_S = 10.0
+"""Who asks again and again waits this long between two questions: SLURM has others to answer too."""
+
+RUNNING = {
+    "RUNNING", "COMPLETING", "CONFIGURING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED",
+}  # fmt: skip
+"""States in which a job has its nodes. These and the next two are all of squeue's manual, "JOB STATE CODES"."""
+HELD = {"REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
+"""States of a job that waits for somebody to release it; most such jobs are PENDING, with a reason that says so."""
+ENDED = {
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
+    "TIMEOUT",
+}  # fmt: skip
+"""States after which SLURM does no more with a job. What is in none of these sets (PENDING, REQUEUED, ...) waits."""
+FORGOTTEN, UNKNOWN = "FORGOTTEN", "UNKNOWN"
+"""Ours: SLURM answers and does not have the job any more; SLURM does not answer."""
 
 
 @dataclass(frozen=True)
 class Queued:
-    """A job of ours that SLURM has queued or runs."""
+    """A job that was submitted, and what SLURM says of it."""
 
     number: str
-    """SLURM's: `12_3`."""
+    """SLURM's: `12_3`; empty where the submission was cut short before it was known."""
     state: str
-    """SLURM's word, such as PENDING or RUNNING."""
-    reason: str
-    """Why it waits; `None` where it does not."""
-    nodes: str
+    """SLURM's word, such as PENDING or OUT_OF_MEMORY, or one of ours."""
+    reason: str = ""
+    """Why it waits, or why SLURM does not answer."""
+    nodes: str = ""
+    began: float = 0.0
+    """When it began to run, in seconds since 1970; 0 where it has not."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs or will run: it must not be submitted again. A job of which nothing can be learnt may."""
+        return self.state not in ENDED and self.state != FORGOTTEN
+
+    @property
+    def waits(self) -> str:
+        """What it waits for, and what to do where that is a person."""
+        if self.state == UNKNOWN:
+            return f"SLURM does not answer ({self.reason})"
+        if self.state in HELD or "held" in self.reason.lower():
+            return f"held ({self.reason}); `scontrol release {self.number}` lets it go"
+        return self.reason
 
 
-def sweeps(root: Path) -> dict[str, list[str]]:
-    """Token -> ids of the jobs in an array, of all that were submitted from this output folder."""
+@dataclass(frozen=True)
+class Sweep:
+    """An array that was submitted, or is being submitted."""
+
+    jobs: list[str]
+    """Ids, each at its index in the array."""
+    submitted: float
+    number: str
+    """SLURM's; empty until sbatch has answered."""
+
+    def of(self, index: str) -> str | None:
+        """The id at an array's index; an array of one job is no array, and has none."""
+        place = int(index) if index.isdigit() else 0
+        return self.jobs[place] if place < len(self.jobs) else None
+
+
+def sweeps(root: Path) -> dict[str, Sweep]:
+    """Token -> array, of all that were submitted from this output folder; the oldest first."""
     found = {}
     for path in (root / SWEEPS).glob("*.json"):
         try:
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))["jobs"]
+            plain = json.loads(path.read_text(encoding="utf-8"))
+            found[path.stem] = Sweep(plain["jobs"], plain["submitted"], plain.get("number", ""))
         except (OSError, ValueError, KeyError):
-            continue  # being written, or damaged: its jobs count as not queued
-    return found
+            continue  # damaged: its jobs count as not queued
+    return dict(sorted(found.items(), key=lambda item: item[1].submitted))
 
 
 def ask(root: Path) -> dict[str, Queued]:
-    """Job id -> what SLURM says of it now; empty where nothing was submitted, or SLURM is not there or does not answer.
+    """Job id -> what squeue says of it now, of each job that was submitted from this output folder.
 
-    A job that was submitted twice is told by its newest submission.
+    Empty where nothing was, or where there is no SLURM. A job that was submitted twice is told by the submission that
+    is alive, else by its newest. squeue tells of an ended job for some minutes (`MinJobAge`).
     """
     known = sweeps(root)
     if not known or shutil.which("squeue") is None:
         return {}
-    command = [
-        "squeue",
-        "--noheader",
-        "--array",
-        "--states=all",
-        f"--user={os.getuid()}",
-        "--format=%j|%A|%F|%K|%T|%r|%N",
-    ]
+    newest = _newest(known)
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, check=True).stdout
+        told = _told("squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}",
+                     "--format=%A|%F|%K|%T|%S|%N|%r|%j")  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        why = " ".join(str(getattr(error, "stderr", None) or error).split())
+        return {id_: Queued(number, UNKNOWN, why) for id_, number in newest.items()}
+    found = {id_: Queued(number, FORGOTTEN) for id_, number in newest.items()}
+    for id_, job in _rows(told, known):
+        before = found[id_]
+        if (job.alive, _order(job)) >= (before.alive, _order(before)):
+            found[id_] = job
+    return found
+
+
+def endings(root: Path, ids: Collection[str]) -> dict[str, Queued]:
+    """How the newest submissions of these jobs ended, as sacct says; empty where there is no accounting."""
+    newest = {number: id_ for id_, number in _newest(sweeps(root)).items() if id_ in ids and number}
+    if not newest or shutil.which("sacct") is None:
+        return {}
+    arrays = sorted({number.partition("_")[0] for number in newest})
+    try:
+        told = _told("sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={','.join(arrays)}",
+                     "--format=JobID,State,NodeList")  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return {}
-    found: dict[str, Queued] = {}
-    for line in sorted(told.splitlines(), key=lambda line: int(line.split("|")[2])):
-        name, _, array, index, state, reason, nodes = line.split("|")
-        jobs = known.get(name.removeprefix(NAME), [])
-        place = int(index) if index.isdigit() else 0
-        if name.startswith(NAME) and place < len(jobs) and state not in ENDED:
-            number = f"{array}_{index}" if index.isdigit() else array
-            found[jobs[place]] = Queued(number, state, reason, nodes)
+    found = {}
+    for line in told.splitlines():
+        number, state, nodes = line.split("|", 2)
+        state = state.partition(" ")[0]  # "CANCELLED by 1000"
+        for each in _numbers(number):
+            if each in newest and state in ENDED:
+                found[newest[each]] = Queued(each, state, nodes=nodes)
     return found
+
+
+def _newest(known: dict[str, Sweep]) -> dict[str, str]:
+    """Job id -> SLURM's number of its newest submission that has one."""
+    found: dict[str, str] = {}
+    for sweep in known.values():
+        for place, id_ in enumerate(sweep.jobs):
+            number = f"{sweep.number}_{place}" if len(sweep.jobs) > 1 else sweep.number
+            found[id_] = number if sweep.number else found.get(id_, "")
+    return found
+
+
+def _rows(told: str, known: dict[str, Sweep]) -> Iterator[tuple[str, Queued]]:
+    """Our jobs among squeue's; other programs' jobs have any names."""
+    for line in told.splitlines():
+        _, array, index, state, began, nodes, reason, name = line.split("|", 7)
+        sweep = known.get(name.removeprefix(NAME)) if name.startswith(NAME) else None
+        id_ = sweep.of(index) if sweep else None
+        if id_:
+            number = f"{array}_{index}" if index.isdigit() else array
+            yield id_, Queued(number, state, reason, nodes, float(began) if began.isdigit() else 0.0)
+
+
+def _order(job: Queued) -> int:
+    """Later submissions have greater numbers."""
+    array = job.number.partition("_")[0]
+    return int(array) if array.isdigit() else -1
+
+
+def _numbers(number: str) -> Iterator[str]:
+    """`12_3` for itself; the jobs of `12_[0-2,7%4]`, as sacct tells those of an array that never began."""
+    array, bracket, places = number.partition("_[")
+    if not bracket:
+        yield number
+        return
+    for first, last in re.findall(r"(\d+)(?:-(\d+))?", places.partition("]")[0].partition("%")[0]):
+        yield from (f"{array}_{place}" for place in range(int(first), int(last or first) + 1))
+
+
+def _told(*command: str) -> str:
+    """What a command of SLURM prints, times as seconds since 1970. Raises OSError and SubprocessError."""
+    environment = {**os.environ, "SLURM_TIME_FORMAT": "%s"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=ANSWER_S, check=True, env=environment
+    ).stdout  # fmt: skip

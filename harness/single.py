@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness import document, matrix
 from harness.combination import checked
-from harness.errors import HarnessError, Mistake, SuiteError
+from harness.errors import HarnessError
 from harness.spec import JobSpec
 
 BASE = {"data": "k400", "recipe": "timesformer"}
@@ -14,11 +14,12 @@ BASE = {"data": "k400", "recipe": "timesformer"}
 def job(model: str, sets: Sequence[str], datasets_file: Path | None = None) -> JobSpec:
     """The named model at its defaults with `KEY=VALUE`s laid over; raises HarnessError with every mistake."""
     if not model.strip():
-        raise HarnessError("profile: name a model, such as timesformer")
+        raise HarnessError("name a model, such as timesformer")
     base = [matrix.override(f"{key}={name}") for key, name in {**BASE, "model": model}.items()]
     point = matrix.laid_over(*base, *(matrix.override(text) for text in sets))
     doc = document.Document("--set")
     jobs, mistakes = checked(matrix.Combination(point, {}), doc, datasets_file)
     if mistakes:
-        raise SuiteError([Mistake("profile", 0, mistake.key, mistake.problem) for mistake in mistakes])
+        said = sorted({f"{mistake.key}: {mistake.problem}" for mistake in mistakes})
+        raise HarnessError("\n".join(said))
     return jobs[0].spec

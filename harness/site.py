@@ -8,7 +8,8 @@ from pydantic import Field, ValidationError
 
 from harness import checks, document
 from harness.errors import Mistake, SuiteError
-from harness.spec import Positive, Resources, Value, from_data
+from harness.spec import Positive, Resources, from_data
+from harness.value import Value
 
 SITE = "HARNESS_SITE"
 """The environment variable that names the file."""
@@ -32,10 +33,12 @@ class Site(Value):
     """How often a job is begun or gone on with, before it is recorded as `timeout`."""
     save_s: Positive = 90
     """Seconds before its time limit at which a job is told to save."""
+    again_s: Positive = 60
+    """Seconds after which a job that could not write, as on a full disk, is begun again in its allocation."""
 
     def beneath(self, resources: Resources) -> Resources:
         """The resources, with what they leave open taken from here."""
-        given = self.model_dump(exclude={"setup", "max_attempts", "save_s", "slurm"}, exclude_none=True)
+        given = self.model_dump(exclude={"setup", "max_attempts", "save_s", "again_s", "slurm"}, exclude_none=True)
         left = {key: value for key, value in given.items() if key not in resources.model_fields_set}
         return resources.model_copy(update={**left, "slurm": {**self.slurm, **resources.slurm}})
 

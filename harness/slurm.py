@@ -106,7 +106,8 @@ def submit(array: Array, root: Path, site: Site) -> str:
     try:
         with executor.batch():
             jobs = [
-                executor.submit(Allocation(str(folder), site.max_attempts, 0.8 * site.save_s)) for folder in folders
+                executor.submit(Allocation(str(folder), site.max_attempts, 0.8 * site.save_s, site.again_s))
+                for folder in folders
             ]
     except (FailedJobError, FailedSubmissionError) as error:
         sweep.unlink()

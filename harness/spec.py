@@ -1,7 +1,8 @@
 """A job as plain, frozen values, and the identity that names it.
 
-Everything in `JobSpec.identity()` can change a number, and nothing else is in it: resources, launcher, number of
-workers and log level are not. Two suites that need the same training therefore share its folder and its record.
+Everything in `JobSpec.identity()` can change a number: resources, launcher, number of workers and log level are not in
+it. Two suites that need the same training therefore share its folder and its record. A data set of one's own is in it
+by name, as its lists are long to read: its content is in the record, and a job refuses to go on with another.
 """
 
 import hashlib
@@ -10,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from harness.data.datasets import revision
+from harness.value import Value
 from models.catalog import Options
 from models.registry import options_type
 
@@ -31,14 +33,11 @@ def _known_clips(value: Any) -> Any:
     raise ValueError(f"expected a whole number from 1, or cover, got {value!r}")
 
 
-class Value(BaseModel):
-    """A frozen value that refuses unknown keys and silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
 class Data(Value):
-    """Which videos: a data set's name, the share of its training split, and the share of it that may be undecodable."""
+    """Which videos: a data set's name, the share of its training split, and the share that may be undecodable.
+
+    `max_undecodable` is of each split: more than that in training or in testing fails the job.
+    """
 
     name: str
     fraction: Share = 1.0
@@ -155,7 +154,7 @@ class Resources(Value):
     qos: str | None = None
     constraint: str | None = None
     max_parallel: Positive | None = None
-    slurm: dict[str, str | int | bool] = {}
+    slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
 
     @property
     def devices(self) -> int:
@@ -219,6 +218,7 @@ class JobSpec:
         """Twelve hexadecimal digits that name this training: its folder, its record, its row in every table."""
         content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
         content["recipe"].pop("name")  # a name changes no number
+        content["data"].pop("max_undecodable")  # only whether a job fails: with another limit it goes on
         if self.model.BATCH_STATISTICS:
             content["clips_normalised_together"] = self.device_batch
         if self.model.REVISION:

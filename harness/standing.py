@@ -1,7 +1,12 @@
-"""Where every job stands, from the files alone: its record, else its progress and whether a process holds its lock."""
+"""Where every job stands, from the files: its record, else its progress and whether a process holds its lock.
 
+SLURM is the second witness of what it was given: which of it waits, runs, or ended, and how.
+"""
+
+import socket
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +16,7 @@ from harness.files import has_checkpoint, read_progress
 from harness.locks import is_held
 from harness.queue import Queued
 from results.record import Record, RecordError
-from results.store import Store
+from results.store import Store, write_atomic
 
 State = Literal[
     "done", "failed", "oom", "timeout", "diverged", "queued", "running", "stopped", "not run", "untested", "damaged"
@@ -20,6 +25,11 @@ State = Literal[
 a test, unreadable."""
 MISSING = ("stopped", "not run", "untested")
 """States that `run` takes up by itself."""
+CANCELLED = "cancelled"
+"""The file in a job's folder with SLURM's number of the submission that `cancel` ended."""
+SILENCE_S = 15 * 60.0
+"""From when on a running job's silence is told. A healthy one speaks after every step and every batch of a test, but
+not while it opens a data set, loads weights, counts a model's cost or measures its speed, which take minutes."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Standing:
 
     job: Job
     state: State
+    folder: Path
     record: Record | None = None
     progress: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
@@ -35,26 +46,55 @@ class Standing:
     reached: str = ""
     """How far a stopped job came."""
     queued: Queued | None = None
-    """What SLURM says of it, where it has it."""
+    """What SLURM says of it, where it has it: such a job is not submitted again."""
+    ended: Queued | None = None
+    """What SLURM says of how its newest submission ended, where it is not in its queue any more."""
+    silent: str = ""
+    """Of a running job from which nothing was heard for long: for how long, and what to do."""
 
     @property
     def detail(self) -> str:
         """One line on it: accuracies, the error, or how far it is."""
         if self.record and self.record.error:
-            return self.record.error.line
+            return f"{self.record.error.line} ({self.folder / 'log.txt'})"
         if self.record:
             return ", ".join(f"top-1 {test.top1:.1%} ({test.clips} x {test.crops} views)" for test in self.record.tests)
         if self.state == "queued" and self.queued:
-            again = f"again, attempt {self.progress['attempt'] + 1}, " if self.progress else ""
-            return f"{again}SLURM job {self.queued.number}: {self.queued.reason}"
+            again = f"again, attempt {self.progress['attempt'] + 1}, " if "attempt" in self.progress else ""
+            return f"{again}SLURM job {self.queued.number}: {self.queued.waits}"
         if self.state == "running":
             where = f" on {self.queued.nodes} (SLURM job {self.queued.number})" if self.queued else ""
-            return progress.line(progress.Row(self.job.label, "running", self.progress)) + where
-        return self.problem or self.reached
+            return progress.line(progress.Row(self.job.label, "running", self.progress)) + where + self.silent
+        return self.problem or "; ".join(filter(None, (self.reached, self.verdict)))
+
+    @property
+    def verdict(self) -> str:
+        """What SLURM says of how a job without a record ended, and where it may say more."""
+        if self.ended and self.cancelled:
+            return f"cancelled as SLURM job {self.ended.number}"
+        if not self.ended or self.ended.state == queue.FORGOTTEN:
+            return ""
+        log = self.folder.parent.parent / queue.SWEEPS / f"{self.ended.number}_0_log.out"
+        more = f" ({log})" if not self.progress and log.exists() else ""
+        return f"SLURM says {self.ended.state} of job {self.ended.number}{more}"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether its newest submission was ended by `cancel`: nobody wants it back at once."""
+        try:
+            return self.ended is not None and (self.folder / CANCELLED).read_text(encoding="utf-8") == self.ended.number
+        except OSError:
+            return False
+
+    def cancel(self) -> None:
+        """Note that `cancel` ends what SLURM has of it. Raises OSError."""
+        if self.queued:
+            write_atomic(self.folder / CANCELLED, self.queued.number)
 
     def plain(self) -> dict[str, Any]:
         """For `--json`."""
         tests = [test.model_dump() for test in self.record.tests] if self.record else []
+        told = self.queued or self.ended
         return {
             "id": self.job.id,
             "label": self.job.label,
@@ -64,41 +104,77 @@ class Standing:
             "tests": tests,
             "device_hours": self.record.measured.device_hours if self.record else None,
             "progress": self.progress,
+            "slurm": {"job": told.number, "state": told.state, "reason": told.reason, "nodes": told.nodes}
+            if told
+            else None,
         }
 
 
 def of(jobs: Sequence[Job], store: Store) -> list[Standing]:
-    """Where these jobs stand now; SLURM is asked once, and only where something was submitted to it."""
+    """Where these jobs stand now; SLURM is asked only where something was submitted to it."""
     (found,) = of_all([jobs], store)
     return found
 
 
 def of_all(suites: Sequence[Sequence[Job]], store: Store) -> list[list[Standing]]:
-    """Where the jobs of several suites stand; SLURM is asked once for all."""
-    queued = queue.ask(store.root)
-    return [[_of(job, store, queued.get(job.id)) for job in jobs] for jobs in suites]
+    """Where the jobs of several suites stand: for all of them squeue is asked once, and sacct at most once."""
+    told = queue.ask(store.root)
+    found = [[_of(job, store, told.get(job.id)) for job in jobs] for jobs in suites]
+    lost = {each.job.id for rows in found for each in rows if each.state in MISSING and _is_forgotten(each.ended)}
+    endings = queue.endings(store.root, lost) if lost else {}
+    return [[replace(each, ended=endings.get(each.job.id, each.ended)) for each in rows] for rows in found]
 
 
-def _of(job: Job, store: Store, queued: Queued | None) -> Standing:
+def _is_forgotten(ended: Queued | None) -> bool:
+    return ended is not None and ended.state == queue.FORGOTTEN
+
+
+def _of(job: Job, store: Store, told: Queued | None) -> Standing:
     folder = store.job_folder(job.id)
     now = read_progress(folder)
-    if is_held(folder / "lock") or (queued and queued.state in queue.RUNNING):
-        return Standing(job, "running", progress=now, queued=queued)
-    if queued:
-        return Standing(job, "queued", progress=now, queued=queued)
+    queued, ended = (told, None) if told and told.alive else (None, told)
+    silent_s = _silent_s(folder, now, queued)
+    held = is_held(folder / "lock")
+    if held and ended and silent_s > SILENCE_S and _is_elsewhere(now):
+        held = False  # its node died, and the file system has not noticed
+    here = Standing(job, "running", folder, progress=now, queued=queued, ended=ended)
+    if held or (queued and queued.state in queue.RUNNING):
+        return replace(here, silent=_silent(here, silent_s) if silent_s > SILENCE_S else "")
+    if queued and queued.state != queue.UNKNOWN:
+        return replace(here, state="queued")
     try:
         record = store.read(job.id)
     except RecordError as error:
-        return Standing(job, "damaged", problem=f"{error}; delete the file to run this job again")
+        return replace(here, state="damaged", problem=f"{error}; delete the file to run this job again")
+    if record is None and queued:
+        return replace(here, state="queued")
     if record is None:
-        return (
-            Standing(job, "stopped", progress=now, reached=_reached(now, folder)) if now else Standing(job, "not run")
-        )
+        return replace(here, state="stopped", reached=_reached(now, folder)) if now else replace(here, state="not run")
     tested = {(test.clips, test.crops, test.size) for test in record.tests}
     asked = {(test.clips, test.crops, test.size) for test in job.spec.tests}
-    if record.status == "done" and not asked <= tested:
-        return Standing(job, "untested", record, now)
-    return Standing(job, record.status, record, now)
+    untested = record.status == "done" and not asked <= tested
+    return replace(here, state="untested" if untested else record.status, record=record)
+
+
+def _silent_s(folder: Path, now: dict[str, Any], queued: Queued | None) -> float:
+    """Seconds since the job gave a sign of life, its start included."""
+    try:
+        locked = (folder / "lock").stat().st_mtime  # written when the lock is taken
+    except OSError:
+        locked = 0.0
+    return time.time() - max(float(now.get("updated", 0.0)), locked, queued.began if queued else 0.0)
+
+
+def _is_elsewhere(now: dict[str, Any]) -> bool:
+    return bool(now.get("host", socket.gethostname()) != socket.gethostname())
+
+
+def _silent(here: Standing, silent_s: float) -> str:
+    text = f", no sign of life for {silent_s / 60:.0f} minutes"
+    if here.queued or not _is_elsewhere(here.progress):
+        return text
+    holder = f"process {here.progress.get('pid', '?')} on {here.progress['host']}"
+    return f"{text}: if {holder} is gone, delete {here.folder / 'lock'}"
 
 
 def _reached(now: dict[str, Any], folder: Path) -> str:

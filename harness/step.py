@@ -1,5 +1,7 @@
 """One update of a model's weights: what training repeats, and what a measurement of training times."""
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 from harness.data.augment import prepared
 from harness.data.clips import Drawn
 from harness.optim import optimizer
+from harness.ranks import ALONE, Ranks
 from harness.spec import JobSpec, Precision
 
 DTYPE = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -21,25 +24,39 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
 class Step:
     """A model on its device with the optimiser, the gradient scaler and the loss of a job."""
 
-    def __init__(self, model: nn.Module, spec: JobSpec) -> None:
-        self.model, self.spec = model, spec
+    def __init__(self, model: nn.Module, spec: JobSpec, ranks: Ranks = ALONE) -> None:
         self.device = next(model.parameters()).device
+        self.model, self.spec, self.ranks = ranks.wrapped(model), spec, ranks
         self.optimizer = optimizer(spec.recipe, model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=spec.precision == "fp16")
 
-    def accumulate(self, clips: Tensor, labels: Tensor, at_once: int, drawn: Drawn | None = None) -> tuple[float, int]:
+    def accumulate(
+        self, clips: Tensor, labels: Tensor, at_once: int, drawn: Drawn | None = None, whole: int | None = None
+    ) -> tuple[float, int]:
         """The gradients of a batch, uint8 [b t h w c] and int64 [b], `at_once` of its clips on the device together.
 
-        `drawn` is what is done to the clips there; without it they are taken as they are. Returns the batch's mean loss
-        and the number of clips whose best class is theirs (of a mixed clip: that of its larger share).
+        `drawn` is what is done to the clips there; without it they are taken as they are. `whole`: clips of the batch
+        in all, where other ranks have some of them. Returns this rank's share of the batch's mean loss and the number
+        of its clips whose best class is theirs (of a mixed clip: that of its larger share).
         """
         self.optimizer.zero_grad(set_to_none=True)
+        whole = whole or len(labels)
+        if not len(labels):
+            return self._take_part(clips.new_zeros((1, *clips.shape[1:])), whole)
         loss, correct = 0.0, 0
-        for start in range(0, len(labels), at_once):
-            part = slice(start, start + at_once)
-            share, right = self._backward(*self._mixed(clips, labels, part, drawn), len(labels))
+        starts = range(0, len(labels), at_once)
+        for start in starts:
+            with nullcontext() if start == starts[-1] else self.ranks.unsynchronised(self.model):
+                part = slice(start, start + at_once)
+                share, right = self._backward(*self._mixed(clips, labels, part, drawn), whole)
             loss, correct = loss + share, correct + right
         return loss, correct
+
+    def _take_part(self, blank: Tensor, whole: int) -> tuple[float, int]:
+        """As a rank without a clip of this batch: the others wait for its gradients, those of a clip without weight."""
+        no_label = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self._backward(self._prepared(blank, None), [(0.0, no_label)], whole)
+        return 0.0, 0
 
     def update(self) -> None:
         """Change the weights by the gradients that there are."""
@@ -80,5 +97,6 @@ class Step:
             for share, labels in answers
         ]
         loss = sum(rest, first) / whole
-        torch.autograd.backward(self.scaler.scale(loss))
+        # The ranks' gradients are averaged and not added up.
+        torch.autograd.backward(self.scaler.scale(self.ranks.world * loss))
         return float(loss.detach()), int((logits.argmax(dim=-1) == answers[0][1]).sum())

@@ -54,8 +54,11 @@ def load(
     reader = matrix.Reader(doc)
     title, question, reports = _heading(reader)
     mistakes = list(doc.mistakes)
-    jobs_at = {each: _jobs(reader, each, (), mistakes, datasets_file) for each in matrix.SCALES}
-    jobs = _jobs(reader, scale, sets, mistakes, datasets_file) if sets else jobs_at[scale]
+    others: list[Mistake] = []
+    for each in matrix.SCALES if sets else [each for each in matrix.SCALES if each != scale]:
+        _jobs(reader, each, (), others, datasets_file)
+    jobs = _jobs(reader, scale, sets, mistakes, datasets_file)
+    mistakes += [each for each in others if each.key != "data.name" or each.problem == REQUIRED]  # of sets not used
     if not (mistakes or reader.mistakes or jobs):
         mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))
     if mistakes or reader.mistakes:

@@ -18,18 +18,16 @@ from harness.checkpoint import Checkpoints
 from harness.control import Control, TimeLimit
 from harness.data.clips import Batch, TrainClips
 from harness.data.pool import Pool
+from harness.data.videos import TooManyUndecodable
 from harness.errors import Interrupted
 from harness.optim import learning_rate
+from harness.ranks import ALONE, Ranks
 from harness.spec import JobSpec
 from harness.step import Step
 
 
 class Diverged(Exception):
     """The loss is no longer a number."""
-
-
-class TooManyUndecodable(Exception):
-    """More of the training videos failed to decode than `data.max_undecodable` allows."""
 
 
 @dataclass
@@ -52,7 +50,9 @@ class State:
     lost: dict[str, str] = field(default_factory=dict)
     """Those among them that killed or hung a decoder, which are not opened again."""
     peak_memory_bytes: int = 0
-    """Of all attempts so far."""
+    """Of all attempts so far, on the device that took most."""
+    splits: dict[str, Any] | None = None
+    """What the videos are that it is trained on (`results.record.Splits`, plain)."""
 
 
 Watch = Callable[[State], None]
@@ -61,10 +61,12 @@ Watch = Callable[[State], None]
 class Training:
     """One training in progress. `run` takes it to its end; `state` tells how far it is."""
 
-    def __init__(self, model: nn.Module, clips: TrainClips, spec: JobSpec, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, model: nn.Module, clips: TrainClips, spec: JobSpec, checkpoints: Checkpoints, ranks: Ranks = ALONE
+    ) -> None:
         """`model` lies on the device it is to be trained on; its random initialisation is the caller's."""
-        self.model, self.clips, self.spec, self.checkpoints = model, clips, spec, checkpoints
-        self.step = Step(model, spec)
+        self.model, self.clips, self.spec, self.checkpoints, self.ranks = model, clips, spec, checkpoints, ranks
+        self.step = Step(model, spec, ranks)
         self.device = self.step.device
         self.state = State()
         self.saved_at = time.monotonic()
@@ -78,24 +80,36 @@ class Training:
             self.step.scaler.load_state_dict(saved["scaler"])
             self.state = State(**saved["state"])
             self.clips.lost.update(self.state.lost)
-            torch.set_rng_state(saved["random"])
-            if self.device.type == "cuda" and "random_cuda" in saved:  # absent where a CPU saved it
-                torch.cuda.set_rng_state(saved["random_cuda"], self.device)
+            for each, states in enumerate(saved["random"]):
+                if each == self.ranks.rank:  # of fewer ranks than there are now, the others draw as at the beginning
+                    self._set_random(states)
         return notes
 
+    def _random(self) -> dict[str, torch.Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
+
+    def _set_random(self, states: dict[str, torch.Tensor]) -> None:
+        torch.set_rng_state(states["cpu"])
+        if self.device.type == "cuda" and "cuda" in states:  # absent where a CPU saved it
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+
     def save(self) -> None:
-        """Write a checkpoint of everything that the next step depends on."""
+        """Write a checkpoint of everything that the next step depends on; all ranks together, the first one writes."""
+        random = self.ranks.gather(self._random())
+        self.saved_at = time.monotonic()
+        if self.ranks.rank:
+            return
         saved = {
             "model": self.model.state_dict(),
             "optimizer": self.step.optimizer.state_dict(),
             "scaler": self.step.scaler.state_dict(),
             "state": asdict(self.state),
-            "random": torch.get_rng_state(),
+            "random": random,
         }
-        if self.device.type == "cuda":
-            saved["random_cuda"] = torch.cuda.get_rng_state(self.device)
         self.checkpoints.save(saved, self.state.epoch * self.clips.batches_per_epoch + self.state.batch)
-        self.saved_at = time.monotonic()
 
     def run(self, control: Control, watch: Watch, pool: Pool) -> None:
         """Train to the recipe's last epoch, clips decoded in the pool. `watch` is called after every step.
@@ -115,9 +129,11 @@ class Training:
         began = time.perf_counter()
         for batch in batches:
             waited = time.perf_counter() - began
-            self._note_skipped(batch)
-            if len(batch.labels):
-                self._update(batch)
+            clips, skipped = self.ranks.sum(len(batch.labels), len(batch.skipped))
+            if skipped:
+                self._note_skipped(batch)
+            if clips:
+                self._update(batch, int(clips))
             state.batch += 1
             state.wait_s += waited
             state.seconds += time.perf_counter() - began
@@ -130,31 +146,34 @@ class Training:
         watch(state)
         self._maybe_stop(control)
 
-    def _update(self, batch: Batch) -> None:
-        """One update of the weights, gradients accumulated over parts of the batch that fit the device."""
+    def _update(self, batch: Batch, whole: int) -> None:
+        """One update of the weights, gradients accumulated over parts of the batch that fit the device.
+
+        `whole`: clips of the batch, of which other ranks may have some.
+        """
         state = self.state
         rate = learning_rate(self.spec.recipe, state.epoch + state.batch / self.clips.batches_per_epoch)
         for group in self.step.optimizer.param_groups:
             group["lr"] = rate
         clips, labels = torch.from_numpy(batch.clips), torch.from_numpy(batch.labels)
-        loss, correct = self.step.accumulate(clips, labels, self.spec.device_batch, batch.drawn)
+        mine = self.step.accumulate(clips, labels, self.spec.device_batch, batch.drawn, whole)
+        loss, correct = self.ranks.sum(*mine)
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} in epoch {state.epoch + 1}, step {state.batch + 1} (rate {rate:.3g})")
         self.step.update()
-        state.loss_sum += loss * len(batch.labels)
-        state.correct += correct
-        state.clips += len(batch.labels)
+        state.loss_sum += loss * whole
+        state.correct += int(correct)
+        state.clips += whole
 
     def _note_skipped(self, batch: Batch) -> None:
-        self.state.skipped.update(batch.skipped)
+        for skipped, lost in self.ranks.gather((batch.skipped, self.clips.lost)):
+            self.state.skipped.update(skipped)
+            self.clips.lost.update(lost)
         self.state.lost = dict(self.clips.lost)
-        count, allowed = len(self.state.skipped), self.spec.data.max_undecodable
-        if count > allowed * len(self.clips.videos):
-            name, reason = next(iter(self.state.skipped.items()))
-            raise TooManyUndecodable(
-                f"{count} of {len(self.clips.videos)} training videos did not decode, more than the share of "
-                f"{allowed:g} that data.max_undecodable allows; the first is {name}: {reason}"
-            )
+        count, videos, allowed = len(self.state.skipped), len(self.clips.videos), self.spec.data.max_undecodable
+        if count > allowed * videos:
+            self.save()  # a larger limit goes on from here
+            raise TooManyUndecodable(count, videos, "training", allowed, *next(iter(self.state.skipped.items())))
 
     def _close_epoch(self) -> None:
         """Turn the epoch's running sums into a row of the history."""
@@ -176,10 +195,15 @@ class Training:
         state.loss_sum, state.correct, state.clips, state.seconds, state.wait_s = 0.0, 0, 0, 0.0, 0.0
 
     def _maybe_stop(self, control: Control) -> None:
+        """Save where it is time, or where a rank was asked to stop: then all stop after the same step."""
+        asked: Exception | None = None
         try:
             control.check()
-        except (Interrupted, TimeLimit):
+        except (Interrupted, TimeLimit) as stop:
+            asked = stop
+        due = self.ranks.rank == 0 and time.monotonic() - self.saved_at > self.spec.resources.checkpoint_s
+        stopping, saving = self.ranks.sum(asked is not None, due)
+        if stopping or saving:
             self.save()
-            raise
-        if time.monotonic() - self.saved_at > self.spec.resources.checkpoint_s:
-            self.save()
+        if stopping:
+            raise asked or Interrupted("another process of this job was asked to stop")

@@ -74,7 +74,8 @@ OWN = f"a model of your own is known where `--models FILE`, or {FILES}, names it
 def use(files: Sequence[Path]) -> None:
     """Make the models of these files known, here and in processes started from here. Raises ModelError."""
     if files:
-        os.environ[FILES] = os.pathsep.join(map(str, dict.fromkeys([*model_files(), *(path.absolute() for path in files)])))
+        known = dict.fromkeys([*model_files(), *(path.absolute() for path in files)])
+        os.environ[FILES] = os.pathsep.join(map(str, known))
         discover.cache_clear()
     discover()
 

@@ -1,21 +1,28 @@
 """Any suite's variants side by side: accuracy of each data set and test, what each costs, what each took.
 
 For questions that no table of the paper asks, such as those about a data set of one's own. Pure functions of
-DataFrames; a cell holds a number or the word that stands in its place ("failed", "not run", ...).
+DataFrames; a cell holds a number, the word that stands in its place ("failed", "not run", ...), or nothing where none
+is owed.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, Literal
 
 import pandas as pd
 
-from reports.metrics import NOT_MEASURED, NOT_RUN, WORDS, Column
-from results.collect import DAMAGED
+from reports import videos
+from reports.metrics import NOT_MEASURED, NOT_RUN, NOT_TESTED, SPREADS, WORDS, Column, percent_of
 from results.statistics import mean_std
 
-VARIED_WITHIN: Final = ("data", "data.name", "seed", "seeds")
+Variants = Mapping[str, Sequence[tuple[str, str]]]
+"""Each job's varied (key, value) pairs by its id, in the suite's order."""
+Asked = tuple[str, int | Literal["cover"], int, int]
+"""A test that a job owes: data set, clips, crops, size in pixels."""
+
+_DATA: Final = ("data", "data.name")
+VARIED_WITHIN: Final = (*_DATA, "seed", "seeds")
 """Axes whose values share a row: data sets stand beside each other, seeds are averaged."""
-_WORDS: Final = {DAMAGED: DAMAGED, **WORDS}
 _COSTS: Final = (
     Column("parameters_millions", "size", "Parameters, M", "counted", "counted"),
     Column("gmacs_per_view", "gmacs", "GMACs, 1 view", "counted", "counted"),
@@ -28,45 +35,57 @@ _MEASURED: Final = (
 _TEST: Final = ["data.name", "test.clips", "test.crops", "test.size"]
 
 
-def table(records: pd.DataFrame, variants: Mapping[str, Sequence[tuple[str, str]]]) -> pd.DataFrame:
-    """One row a variant, in the suite's order; `variants` holds each job's varied (key, value) pairs by its id.
+def table(records: pd.DataFrame, variants: Variants, asked: Mapping[str, Sequence[Asked]]) -> pd.DataFrame:
+    """One row a variant, in the suite's order; `asked` are the tests of each job of `variants`, by its id.
 
     Its columns are those of `columns`, with `.low`, `.high` (95 % interval over videos, one seed) or `.std`, `.seeds`
-    beside accuracies.
+    and `.owed` (jobs) beside accuracies. A test that none of a row's jobs owes or has made leaves its cell empty.
     """
     rows: dict[str, list[str]] = {}
     for id_, variant in variants.items():
         rows.setdefault(_label(variant), []).append(id_)
-    return pd.DataFrame([_row(label, records[records["id"].isin(ids)], len(ids)) for label, ids in rows.items()])
+    found = pd.DataFrame(
+        [_row(label, records[records["id"].isin(ids)], {id_: asked[id_] for id_ in ids}) for label, ids in rows.items()]
+    )
+    keys = [column.key for column in columns(records, asked)]
+    return found[
+        ["scheme", *(name for key in keys for name in map(str, found) if name == key or name.startswith(f"{key}."))]
+    ]
 
 
-def columns(records: pd.DataFrame) -> tuple[Column, ...]:
-    """What there is to show: an accuracy for each data set and test that was made."""
-    made = records.dropna(subset=_TEST)[_TEST].drop_duplicates().itertuples(index=False)
-    accuracies = [Column(_key(*each), "top1", str(each[0]), f"top-1, {_test(*each[1:])}", "measured") for each in made]
+def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tuple[Column, ...]:
+    """What there is to show: an accuracy for each data set and test that was asked for or made, by data set."""
+    made = records.dropna(subset=_TEST)[_TEST].drop_duplicates().itertuples(index=False, name=None)
+    tests = list(dict.fromkeys([*chain.from_iterable(asked.values()), *made]))
+    sets = list(dict.fromkeys(data for data, *_ in tests))
+    tests.sort(key=lambda test: sets.index(test[0]))
+    accuracies = [Column(_key(*each), "top1", str(each[0]), f"top-1, {_test(*each[1:])}", "measured") for each in tests]
     return (*_COSTS, *accuracies, *_MEASURED)
+
+
+def splits(records: pd.DataFrame, variants: Variants) -> list[str]:
+    """Which videos each data set's jobs were given and which of them did not decode, in a line where all agree."""
+    return videos.by_data_set(records, {id_: _label(pairs, _DATA) for id_, pairs in variants.items()})
 
 
 def caption(scale: str) -> str:
     """What a reader must know to read the numbers rightly."""
     demo = " at demo scale (small models, this machine)" if scale == "demo" else ""
     return (
-        f"Top-1 accuracy in percent{demo}, clips × crops of so many pixels. Ranges: 95 % bootstrap intervals over the"
-        " test videos; ±: standard deviation over seeds. Multiply-adds are of one view of the training crop. Memory is"
-        " the largest of a row's trainings, clips/s their median, device-minutes their sum. Bold: best measured value."
+        f"Top-1 accuracy in percent{demo}, clips × crops of so many pixels; empty: not asked for. {SPREADS}"
+        " Multiply-adds are of one view of the training crop. Memory is the largest of a row's trainings, clips/s their"
+        " median, device-minutes their sum. Bold: best measured value."
     )
 
 
-def _label(variant: Sequence[tuple[str, str]]) -> str:
-    values = [f"{key.rpartition('.')[2]} {value}" for key, value in variant if key not in VARIED_WITHIN]
+def _label(variant: Sequence[tuple[str, str]], without: Sequence[str] = VARIED_WITHIN) -> str:
+    values = [f"{key.rpartition('.')[2]} {value}" for key, value in variant if key not in without]
     return " · ".join(values) or "all"
 
 
-def _row(label: str, runs: pd.DataFrame, jobs: int) -> dict[str, Any]:
-    row: dict[str, Any] = {"scheme": label}
-    state = _state(runs, jobs)
-    for key in ("parameters_millions", "gmacs_per_view", "peak_memory_mib", "clips_per_s", "device_minutes"):
-        row[key] = state
+def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
+    costs = (column.key for column in (*_COSTS, *_MEASURED))
+    row: dict[str, Any] = {"scheme": label} | dict.fromkeys(costs, _state(runs, list(asked)) or NOT_MEASURED)
     jobs_of = runs.drop_duplicates("id")
     counted = jobs_of.dropna(subset=["multiply_adds"])
     if len(counted):
@@ -78,6 +97,9 @@ def _row(label: str, runs: pd.DataFrame, jobs: int) -> dict[str, Any]:
         row |= {"device_minutes": float(measured["device_hours"].sum()) * 60}
         peaks = measured["peak_memory_bytes"].dropna()
         row["peak_memory_mib"] = float(peaks.max()) / 2**20 if len(peaks) else NOT_MEASURED
+    for test in dict.fromkeys(chain.from_iterable(asked.values())):
+        owing = [id_ for id_ in asked if test in asked[id_]]
+        row |= {_key(*test): _state(runs, owing) or NOT_TESTED, f"{_key(*test)}.owed": len(owing)}
     for each, tests in runs.dropna(subset=_TEST).groupby(_TEST, sort=False):
         row |= _accuracy(_key(*each), tests)
     return row
@@ -86,17 +108,17 @@ def _row(label: str, runs: pd.DataFrame, jobs: int) -> dict[str, Any]:
 def _accuracy(key: str, tests: pd.DataFrame) -> dict[str, Any]:
     """Mean over seeds in percent, with its spread."""
     mean, std = mean_std([float(value) * 100 for value in tests["top1"]])
+    cell = {key: mean, f"{key}.seeds": len(tests)}
     if std is not None:
-        return {key: mean, f"{key}.std": std, f"{key}.seeds": len(tests)}
-    low, high = (float(tests[name].iloc[0]) * 100 for name in ("top1_low", "top1_high"))
-    return {key: mean, f"{key}.low": low, f"{key}.high": high}
+        return cell | {f"{key}.std": std}
+    return cell | {f"{key}.{end}": percent_of(tests[f"top1_{end}"].iloc[0]) for end in ("low", "high")}
 
 
-def _state(runs: pd.DataFrame, jobs: int) -> str:
-    """The worst that can be said of a row's jobs where a number is owed."""
-    found = set(runs["status"])
-    worst = [word for status, word in _WORDS.items() if status in found]
-    return worst[0] if worst else NOT_RUN if len(runs.drop_duplicates("id")) < jobs else NOT_MEASURED
+def _state(runs: pd.DataFrame, ids: Sequence[str]) -> str | None:
+    """The worst that can be said of these jobs where a number is owed; None where all are done."""
+    found = runs[runs["id"].isin(ids)].set_index("id")["status"]
+    worst = next((word for status, word in WORDS.items() if status in found.values), None)
+    return worst or (NOT_RUN if found.index.nunique() < len(ids) else None)
 
 
 def _key(data: Any, clips: Any, crops: Any, size: Any) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from reports.metrics import is_number
+from reports.metrics import bounds, is_number
 from reports.table1 import DATASETS, TITLES
 from results.store import write_atomic
 
@@ -149,7 +149,7 @@ def _bars(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
         value = row[key]
         if is_number(value):
             axes.barh(place, value, height=0.62, color=BAR, zorder=2)
-            _whisker(axes, row, key, place)
+            axes.plot(bounds(row, key), [place, place], color=INK, linewidth=1.3, zorder=3, clip_on=False)
             axes.annotate(f"{value:.1f}", (1, place), (8, 0), xycoords=_ACROSS, textcoords=_POINTS, va="center")
         else:
             box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
@@ -180,8 +180,7 @@ def _scatter(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
         if index not in shown.index:
             continue
         x, value = row[f"{key}.gmacs"] * factor, row[key]
-        low, high = (row[f"{key}.low"], row[f"{key}.high"]) if is_number(row[f"{key}.low"]) else _around(row, key)
-        axes.plot([x, x], [low, high], color=MUTED, linewidth=1, zorder=2, clip_on=False)
+        axes.plot([x, x], bounds(row, key), color=MUTED, linewidth=1, zorder=2, clip_on=False)
         face = PAPER if place % 2 else ACCENT
         axes.plot(x, value, _SHAPES[place], mfc=face, mec=ACCENT, mew=1.3, ms=7, zorder=3, ls="", label=row["scheme"])
     _chance(table, key, axes.axhline)
@@ -195,17 +194,6 @@ def _scatter(axes: "Axes", table: pd.DataFrame, dataset: str) -> None:
 
 
 _UNITS: Final = (("10¹²", 1e-3), ("10⁹", 1.0), ("10⁶", 1e3))
-
-
-def _whisker(axes: "Axes", row: "pd.Series[Any]", key: str, place: float) -> None:
-    low, high = (row[f"{key}.low"], row[f"{key}.high"]) if is_number(row[f"{key}.low"]) else _around(row, key)
-    axes.plot([low, high], [place, place], color=INK, linewidth=1.3, zorder=3, clip_on=False)
-
-
-def _around(row: "pd.Series[Any]", key: str) -> tuple[float, float]:
-    """One standard deviation over seeds to each side."""
-    std = row[f"{key}.std"] if is_number(row[f"{key}.std"]) else 0.0
-    return row[key] - std, row[key] + std
 
 
 def _chance(table: pd.DataFrame, key: str, line: Callable[..., Any]) -> None:

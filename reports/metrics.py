@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
+from numbers import Real
 from typing import Any, Final, Literal, TypeGuard
 
 import pandas as pd
+
+from results.collect import DAMAGED
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ Origin = Literal["paper", "counted", "measured"]
 class Column:
     """One column of numbers: `key` in the DataFrame, `group` and `label` above it, and where its numbers come from.
 
-    `key.low`, `key.high` (95 % interval), `key.std` and `key.seeds` may stand beside it in the DataFrame.
+    `key.low`, `key.high` (95 % interval), `key.std`, `key.seeds` and `key.owed` (how many seeds should have given it)
+    may stand beside it in the DataFrame.
     """
 
     key: str
@@ -57,32 +61,67 @@ class Column:
         return f"{self.group} ({self.label})" if self.label else self.group
 
 
-WORDS: Final = {"failed": "failed", "oom": "out of memory", "timeout": "timeout", "diverged": "diverged"}
+WORDS: Final = {
+    DAMAGED: "damaged",
+    "failed": "failed",
+    "oom": "out of memory",
+    "timeout": "timeout",
+    "diverged": "diverged",
+}
 """What stands where a job that did not end well owes a number; in the order in which the worst is told first."""
 NOT_RUN: Final = "not run"
 NOT_TESTED: Final = "not tested"
 NOT_COUNTED: Final = "not counted"
 NOT_MEASURED: Final = "not measured"
 
+SPREADS: Final = (
+    "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %); ±: standard deviation over"
+    " seeds."
+)
+"""What every caption says of `spread_text`."""
+
+
+def percent_of(share: Any) -> float | None:
+    """A share (0..1) in percent; None where it is not known."""
+    return None if pd.isna(share) else float(share) * 100
+
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a cell holds a number, not a word or nothing."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)
 
 
 def cell_text(row: "pd.Series[Any]", column: Column) -> str:
-    """The number as it is read, or the word that stands in its place."""
+    """The number as it is read, the word that stands in its place, or nothing where none is owed."""
     value = row[column.key]
-    return METRICS[column.metric].text(value) if is_number(value) else str(value)
+    if is_number(value):
+        return METRICS[column.metric].text(value)
+    return "" if pd.isna(value) else str(value)
 
 
 def spread_text(row: "pd.Series[Any]", column: Column) -> str:
-    """What is known of the number's uncertainty: "94.3–98.9" (95 % interval), "±0.4, 3 seeds", or nothing."""
-    low, high, std, seeds = (row.get(f"{column.key}.{name}") for name in ("low", "high", "std", "seeds"))
+    """What is known of the number's uncertainty: "94.3–98.9" (95 % interval), "±0.4, 3 seeds", or nothing.
+
+    Where fewer jobs gave the number than owe it: "±0.4, 2 of 3 seeds".
+    """
+    low, high, std, seeds, owed = (row.get(f"{column.key}.{name}") for name in ("low", "high", "std", "seeds", "owed"))
     text = METRICS[column.metric].text
-    if is_number(std) and is_number(seeds):
-        return f"±{text(std)}, {seeds:.0f} seeds"
-    return f"{text(low)}–{text(high)}" if is_number(low) and is_number(high) else ""
+    parts = [f"±{text(std)}"] if is_number(std) else []
+    parts += [f"{text(low)}–{text(high)}"] if is_number(low) and is_number(high) else []
+    if is_number(seeds) and is_number(owed) and seeds < owed:
+        parts.append(f"{seeds:.0f} of {owed:.0f} seeds")
+    elif is_number(seeds) and is_number(std):
+        parts.append(f"{seeds:.0f} seeds")
+    return ", ".join(parts)
+
+
+def bounds(row: "pd.Series[Any]", key: str) -> tuple[float, float]:
+    """The ends of the 95 % interval, else of one standard deviation to each side, else the number itself twice."""
+    low, high, std = (row[f"{key}.{name}"] for name in ("low", "high", "std"))
+    if is_number(low) and is_number(high):
+        return low, high
+    around = std if is_number(std) else 0.0
+    return row[key] - around, row[key] + around
 
 
 def best_rows(table: pd.DataFrame, column: Column) -> set[Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports import figures, render, table1
+from reports import figures, render, table1, videos
 from reports.metrics import Column, best_rows, cell_text, groups, is_number, spread_text
 from results.store import write_atomic
 
@@ -129,8 +129,7 @@ def _job(row: "pd.Series[Any]") -> dict[str, Any]:
     times = {name: None if known[name] is None else f"{known[name]:.1f}" for name in ("train_s", "test_s")}
     wait = None if known["data_wait_share"] is None else f"{known['data_wait_share'] * 100:.0f}"
     latency = None if known["latency_s"] is None else f"{known['latency_s'] * 1000:.1f}"
-    told = [*str(known["undecodable"] or "").split("\n"), *str(known["notes"] or "").split("\n")]
-    details = [line for line in [error, _splits(known), *told] if line]
+    details = [line for line in [error, *videos.of_job(known), *str(known["notes"] or "").split("\n")] if line]
     return {
         **{name: known[name] for name in ("id", "status", "seed", "device")},
         "scheme": table1.SCHEMES.get(known["model.attention"], known["model.attention"]),
@@ -143,16 +142,6 @@ def _job(row: "pd.Series[Any]") -> dict[str, Any]:
         **times,
         "details": details,
     }
-
-
-def _splits(known: "pd.Series[Any]") -> str:
-    """Which videos: the first thing to compare where two accuracies of one data set differ."""
-    if known["train.videos"] is None:
-        return ""
-    sizes = (
-        f"{known[f'{split}.videos']:,.0f} {word}" for split, word in (("train", "training"), ("val", "validation"))
-    )
-    return f"{' and '.join(sizes)} videos (lists {known['train.digest']} and {known['val.digest']})"
 
 
 def _environment(jobs: pd.DataFrame) -> list[tuple[str, str]]:

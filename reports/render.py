@@ -25,10 +25,11 @@ def terminal(
     findings: Sequence[Finding],
     width: int,
     rows: str = "Scheme",
+    notes: Sequence[str] = (),
 ) -> RenderableType:
     """For `rich.console.Console.print`: the table in as many blocks as `width` characters need, caption, findings.
 
-    `rows`: what the rows are, the first column's heading; so in the other formats.
+    `rows`: what the rows are, the first column's heading. `notes`: lines below the caption. So in the other formats.
     """
     head = _cells(rows, "", table["scheme"].tolist())
     blocks: list[list[tuple[Column, list[Text]]]] = [[]]
@@ -41,7 +42,8 @@ def terminal(
         used += _breadth(cells)
     tables = [_block(head, block) for block in blocks]
     spaced = [part for table in tables for part in (table, Text())]
-    return Group(*spaced, Text(caption, style="dim"), Text(), *(_judged(finding) for finding in findings))
+    below = [Text(line, style="dim") for line in (caption, *notes)]
+    return Group(*spaced, *below, Text(), *(_judged(finding) for finding in findings))
 
 
 def csv(table: pd.DataFrame) -> str:
@@ -49,15 +51,26 @@ def csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, lineterminator="\n")
 
 
-def markdown(table: pd.DataFrame, columns: Sequence[Column], caption: str, rows: str = "Scheme") -> str:
-    """A GitHub table, its caption below; the best measured value of a column is bold."""
+def markdown(
+    table: pd.DataFrame, columns: Sequence[Column], caption: str, rows: str = "Scheme", notes: Sequence[str] = ()
+) -> str:
+    """A GitHub table, its caption and notes below; the best measured value of a column is bold."""
     titles = [rows, *(column.title for column in columns)]
     lines = [titles, ["---", *("--:" for _ in columns)]]
     lines += _body(table, columns, _escape_markdown, lambda text: f"**{text}**", lambda text: f" ({text})")
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + f"\n\n{_escape_markdown(caption)}\n"
+    body = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    listed = "".join(f"- {_escape_markdown(note)}\n" for note in notes)
+    return f"{body}\n{_escape_markdown(caption)}\n" + (f"\n{listed}" if listed else "")
 
 
-def latex(table: pd.DataFrame, columns: Sequence[Column], caption: str, label: str, rows: str = "Scheme") -> str:
+def latex(
+    table: pd.DataFrame,
+    columns: Sequence[Column],
+    caption: str,
+    label: str,
+    rows: str = "Scheme",
+    notes: Sequence[str] = (),
+) -> str:
     """A `table*` for the booktabs and graphicx packages; the best measured value of a column is bold."""
     spans, rules, labels, at = [rows], [], [""], 2
     for title, members in groups(columns):
@@ -81,6 +94,7 @@ def latex(table: pd.DataFrame, columns: Sequence[Column], caption: str, label: s
         "\\end{tabular}}",
         f"\\caption{{{_escape_latex(caption)}}}",
         f"\\label{{{label}}}",
+        *(f"{{\\footnotesize {_escape_latex(note)}\\par}}" for note in notes),
         "\\end{table*}",
     ]
     return "\n".join(lines) + "\n"

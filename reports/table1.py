@@ -9,9 +9,19 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from reports.metrics import NOT_COUNTED, NOT_MEASURED, NOT_RUN, NOT_TESTED, WORDS, Column, is_number
-from results.collect import DAMAGED
-from results.statistics import mean_std, wilson_interval
+from reports.metrics import (
+    NOT_COUNTED,
+    NOT_MEASURED,
+    NOT_RUN,
+    NOT_TESTED,
+    SPREADS,
+    WORDS,
+    Column,
+    bounds,
+    is_number,
+    percent_of,
+)
+from results.statistics import mean_std
 
 SCHEMES: Final = {
     "space": "Space",
@@ -39,7 +49,7 @@ MEASURED_OF: Final[dict[str, dict[str, str | int]]] = {
 model and clip. A demo table is on the embedded data sets, where every number is a demo."""
 _OTHER: Final = "other setup"
 """Stands for a training that is none of `MEASURED_OF`."""
-_WORDS: Final = {DAMAGED: DAMAGED, **WORDS, _OTHER: _OTHER}
+_WORDS: Final = {**WORDS, _OTHER: _OTHER}
 
 
 def columns(scale: str) -> tuple[Column, ...]:
@@ -74,10 +84,9 @@ def caption(scale: str) -> str:
     else:
         measured = f"{first} and {second}: top-1 accuracy in percent, published and measured"
     return (
-        f"Space-time attention schemes. {measured}. Ranges: 95 % Wilson intervals over the test videos; ±: standard"
-        " deviation over seeds. Parameters and TFLOPs (multiply-adds, three views) are counted at the paper's scale:"
-        " ViT-B/16, 8×224×224, 174 classes. Memory is the larger of a row's two trainings, clips/s their median,"
-        " device-minutes their sum. Bold: best measured value."
+        f"Space-time attention schemes. {measured}. {SPREADS} Parameters and TFLOPs (multiply-adds, three views)"
+        " are counted at the paper's scale: ViT-B/16, 8×224×224, 174 classes. Memory is the larger of a row's two"
+        " trainings, clips/s their median, device-minutes their sum. Bold: best measured value."
     )
 
 
@@ -202,16 +211,11 @@ def _accuracy(runs: pd.DataFrame, dataset: str) -> dict[str, Any]:
         return {key: _word(runs) or NOT_TESTED, **details}
     mean, std = mean_std([float(share) for share in tested["top1"]])
     run = tested.iloc[0]
-    details |= {f"{key}.seeds": len(tested), f"{key}.videos": int(run["test.videos"]), f"{key}.std": _percent(std)}
+    details |= {f"{key}.seeds": len(tested), f"{key}.videos": int(run["test.videos"]), f"{key}.std": percent_of(std)}
     details |= {f"{key}.chance": 100 / int(run["classes"]), f"{key}.gmacs": _gmacs(run)}
     if std is None:
-        interval = wilson_interval(round(float(run["top1"]) * int(run["test.videos"])), int(run["test.videos"]))
-        details |= {f"{key}.low": interval[0] * 100, f"{key}.high": interval[1] * 100}
+        details |= {f"{key}.{end}": percent_of(run[f"top1_{end}"]) for end in ("low", "high")}
     return {key: mean * 100, **details}
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else share * 100
 
 
 def _gmacs(run: "pd.Series[Any]") -> float | None:
@@ -271,8 +275,7 @@ def _leader(table: pd.DataFrame, dataset: str) -> str:
     if measured.empty:
         return f"{where}, nothing was measured yet."
     best = measured.sort_values(key, ascending=False, kind="stable").iloc[0]
-    low, std = best[f"{key}.low"], best[f"{key}.std"]
-    least = low if is_number(low) else best[key] - std
+    least, _ = bounds(best, key)
     level = [row["scheme"] for _, row in measured.iterrows() if row[key] >= least and row["scheme"] != best["scheme"]]
     beside = f"within its uncertainty: {', '.join(level)}" if level else "no other is within its uncertainty"
     if len(measured) == 1:

@@ -76,7 +76,9 @@ def _rows(record: Record) -> list[dict[str, Any]]:
     row |= {"skipped": len(record.skipped), "notes": "\n".join(record.notes)}
     row["undecodable"] = "\n".join(record.undecodable)
     if record.splits:
-        row |= {f"{name}.{key}": value for name, split in record.splits for key, value in split}
+        splits = {"train": record.splits.train, "val": record.splits.val}
+        row |= {f"{name}.{key}": value for name, split in splits.items() for key, value in split}
+        row |= {"sampling": record.splits.sampling, "flip": record.splits.flip}
     row |= {f"environment.{key}": value for key, value in record.environment.items()}
     if record.error:
         row |= {"error.type": record.error.type, "error.message": record.error.message}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raised when a field changes its meaning, is added or is removed; older harnesses refuse newer records by name."""
 
 Status = Literal["done", "failed", "oom", "timeout", "diverged"]
@@ -64,7 +64,7 @@ class Test(_Part):
     answered: Count
     top1: Share
     top1_low: Share
-    """The 95 % interval of `top1` over videos (bootstrap): what other videos of the kind could have given."""
+    """The 95 % interval of `top1` over videos (bootstrap, exact at 0 and 1): what other videos could have given."""
     top1_high: Share
     top5: Share | None
     """None with five classes or fewer, where it would always be 1."""
@@ -82,14 +82,16 @@ class Split(_Part):
 
     videos: Count
     digest: str
-    """Names the list: ids, labels and annotated parts, in any order."""
+    """Names the list: ids, labels and annotated parts, in their order."""
 
 
 class Splits(_Part):
-    """What was trained on, after `data.fraction`, and what was tested on."""
+    """What was trained on, after `data.fraction`, and what was tested on, and how the data set samples and flips."""
 
     train: Split
     val: Split
+    sampling: Literal["dense", "segment"]
+    flip: bool
 
 
 class Measured(_Part):
@@ -157,10 +159,10 @@ class Record(_Part):
     def undecodable(self) -> list[str]:
         """A line for each split of which videos did not decode."""
         tested = {id: reason for test in self.tests for id, reason in test.undecodable.items()}
-        splits = self.splits or Splits(train=Split(videos=0, digest=""), val=Split(videos=0, digest=""))
+        train, val = (self.splits.train.videos, self.splits.val.videos) if self.splits else (0, 0)
         return [
-            f"{len(failed)} of {split.videos} {word} videos did not decode; the first is {first}: {failed[first]}"
-            for failed, word, split in ((self.skipped, "training", splits.train), (tested, "validation", splits.val))
+            f"{len(failed)} of {videos} {word} videos did not decode; the first is {first}: {failed[first]}"
+            for failed, word, videos in ((self.skipped, "training", train), (tested, "validation", val))
             if (first := min(failed, default=None)) is not None
         ]
 

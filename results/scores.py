@@ -13,7 +13,7 @@ the file.
                                 or top, 1 middle, 2 right or bottom); a score for each class
     <clips>x<crops>.video, <clips>x<crops>.position
                                 one row a clip of this protocol, repeats included where a video is too short
-    about                       JSON: what they are scores of, undecodable (id to reason), seconds
+    about                       JSON: what they are scores of, undecodable (protocol to id to reason), seconds
 """
 
 import json
@@ -56,8 +56,8 @@ class Scores:
     classes: int
     of: Mapping[str, str | int]
     """What they are scores of: weights, list of videos, decoder, crop size. Scores of anything else are others."""
-    undecodable: dict[str, str] = field(default_factory=dict)
-    """Videos that did not decode, with the reason."""
+    undecodable: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of each protocol, the videos whose views did not decode, with the reason."""
     seconds: float = 0.0
     """What scoring took, in all attempts."""
     taken: dict[str, dict[int, tuple[float, ...]]] = field(default_factory=dict)
@@ -80,6 +80,23 @@ class Scores:
             self._rows = [tuple(np.concatenate(parts) for parts in zip(nothing, *self._rows, strict=True))]
         video, position, crop, softmax = self._rows[0]
         return video, position, crop, softmax
+
+    def empty(self) -> "Scores":
+        """Scores of the same videos, none yet."""
+        return Scores(self.ids, self.labels, self.classes, self.of)
+
+    def merge(self, other: "Scores") -> None:
+        """Add what other scores of the same videos hold, but for views that are here already."""
+        held = {(video, *key) for video, keys in self.keys().items() for key in keys}
+        video, position, crop, softmax = other.rows()
+        names = zip(video.tolist(), position.tolist(), crop.tolist(), strict=True)
+        new = np.array([name not in held for name in names], np.bool_)
+        self._rows.append((video[new], position[new], crop[new], softmax[new]))
+        for name, taken in other.taken.items():
+            self.taken.setdefault(name, {}).update(taken)
+        for name, failed in other.undecodable.items():
+            self.undecodable.setdefault(name, {}).update(failed)
+        self.seconds = max(self.seconds, other.seconds)
 
     def keys(self) -> dict[int, set[Key]]:
         """The views of each video that are scored."""
@@ -136,6 +153,8 @@ class Scores:
                 [each for positions in taken.values() for each in positions], np.float64
             )
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{path.name}.*.tmp"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         save = np.savez_compressed if compressed else np.savez
         try:
@@ -161,6 +180,15 @@ def read(path: Path) -> Scores | None:
     except Exception:  # NumPy and zipfile raise a dozen types for a damaged file
         return None
     return scored
+
+
+def seconds(path: Path) -> float:
+    """What scoring took in all, of a score file; 0 where it is missing or damaged."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return float(json.loads(str(file["about"]))["seconds"])
+    except Exception:
+        return 0.0
 
 
 def _taken(video: npt.NDArray[np.int32], position: npt.NDArray[np.float64]) -> dict[int, tuple[float, ...]]:

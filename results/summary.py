@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from results.record import Test
 from results.scores import Scores, protocol_name
-from results.statistics import bootstrap_interval
+from results.statistics import share_interval
 
 TOP5_FROM = 6
 """Classes from which top-5 says anything."""
@@ -27,7 +27,7 @@ def test(scored: Scores, clips: int | Literal["cover"], crops: int) -> Test:
     hits = (ranks == scored.labels[:, None]) & answered[:, None]
     right = hits[:, 0]
     per_class = _per_class(right, scored.labels, scored.classes)
-    low, high = bootstrap_interval(right)
+    low, high = share_interval(right)
     chosen = averaged[answered, scored.labels[answered]]
     taken = [len(positions) for positions in scored.taken[protocol_name(clips, crops)].values()]
     return Test(
@@ -44,7 +44,7 @@ def test(scored: Scores, clips: int | Literal["cover"], crops: int) -> Test:
         class_mean=float(np.mean([share for share in per_class if share is not None])),
         per_class=per_class,
         loss=float(-np.log(np.maximum(chosen, LEAST)).mean()) if len(chosen) else float("nan"),
-        undecodable={id: scored.undecodable[id] for id, known in zip(scored.ids, answered, strict=True) if not known},
+        undecodable=dict(sorted(scored.undecodable.get(protocol_name(clips, crops), {}).items())),
     )
 
 

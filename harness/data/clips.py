@@ -58,12 +58,16 @@ class Batch:
 class TrainClips:
     """The training clips of every epoch, each batch reachable by its position."""
 
-    def __init__(self, dataset: Dataset, clip: Clip, recipe: Recipe, fraction: float, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, clip: Clip, recipe: Recipe, fraction: float, seed: int, rank: int = 0, world: int = 1
+    ) -> None:
+        """Of each batch only what `rank` of `world` processes is to do, where several do a job together."""
         self.dataset = dataset
         self.videos = subset(dataset.train, fraction)
         self.clip = clip
         self.recipe = recipe
         self.seed = seed
+        self.rank, self.world = rank, world
         self.lost: dict[str, str] = {}
         """Ids of videos that killed or hung a decoder, with the reason: they are not opened again."""
 
@@ -77,32 +81,40 @@ class TrainClips:
         with Pool(0) as pool:
             return next(self.stream(epoch, position, epoch + 1, pool))
 
+    def alone(self, epoch: int, index: int) -> Batch:
+        """The clip of `videos[index]` in an epoch, as a batch of its own, which is mixed with nothing."""
+        batch = self._batch(epoch, 0, [index], [train_clip(self._task(epoch, index))])
+        return replace(batch, drawn=replace(batch.drawn, mix=1.0))
+
     def stream(self, epoch: int, start: int, epochs: int, pool: Pool) -> Iterator[Batch]:
         """The batches from position `start` of `epoch` to the end of the last of `epochs`, decoded ahead in the pool.
 
         One stream for all epochs, so that the next one's first clips are ready when it begins.
         """
-        ahead = max(2 * pool.workers, AHEAD_BATCHES * self.recipe.batch_size)
+        ahead = max(2 * pool.workers, AHEAD_BATCHES * -(-self.recipe.batch_size // self.world))
         results = pool.map(train_clip, self._tasks(epoch, start, epochs), ahead)
         for each, position, indices in self._plan(epoch, start, epochs):
             yield self._batch(each, position, indices, list(islice(results, len(indices))))
 
     def _plan(self, epoch: int, start: int, epochs: int) -> Iterator[tuple[int, int, list[int]]]:
-        """Epoch, position and the videos' indices of each batch."""
-        size = self.recipe.batch_size
+        """Epoch, position and the videos' indices of each batch, or of this process' part of it."""
+        size, mixed = self.recipe.batch_size, self.recipe.mixup > 0
         for each in range(epoch, epochs):
             order = np.random.default_rng([self.seed, each, ORDER]).permutation(len(self.videos))
             for position in range(start if each == epoch else 0, self.batches_per_epoch):
-                yield each, position, order[position * size : (position + 1) * size].tolist()
+                batch = order[position * size : (position + 1) * size]
+                yield each, position, batch[rows(len(batch), self.rank, self.world, mixed=mixed)].tolist()
 
     def _tasks(self, epoch: int, start: int, epochs: int) -> Iterator[ClipTask]:
-        low, high = self.recipe.jitter
-        short = (self.clip.size * low, self.clip.size * high)
         for each, _, indices in self._plan(epoch, start, epochs):
             for index in indices:
-                video = self.videos[index]
-                key, lost = (self.seed, each, CLIP, index), self.lost.get(video.id, "")
-                yield ClipTask(source(self.dataset, video, self.clip, self.clip.size), short, key, lost)
+                yield self._task(each, index)
+
+    def _task(self, epoch: int, index: int) -> ClipTask:
+        video, (low, high) = self.videos[index], self.recipe.jitter
+        short = (self.clip.size * low, self.clip.size * high)
+        key, lost = (self.seed, epoch, CLIP, index), self.lost.get(video.id, "")
+        return ClipTask(source(self.dataset, video, self.clip, self.clip.size), short, key, lost)
 
     def _batch(
         self, epoch: int, position: int, indices: list[int], results: list[TrainClip | Undecodable | Lost]
@@ -128,6 +140,21 @@ class TrainClips:
         mix = np.random.default_rng([self.seed, epoch, MIX, position]).beta(alpha, alpha) if alpha else 1.0
         mirrored = [flip and clip.mirrored for _, clip in found]
         return Drawn(np.array(mirrored, np.bool_), np.array(seeds, np.int64), float(mix))
+
+
+def rows(count: int, rank: int, world: int, *, mixed: bool = False) -> list[int]:
+    """The places in a batch of `count` clips that one of several processes is to do.
+
+    Neighbours stay together, so that one process that does the parts one after another has the same clips on its device
+    at once. Where clips are mixed, one's partner is as far from the batch's end as it from the start: both are in one
+    part then, of which as many are empty as there are more processes than pairs.
+    """
+    first, last = rank * count // world, (rank + 1) * count // world
+    if not mixed:
+        return list(range(first, last))
+    pairs = -(-count // 2)
+    half = range(rank * pairs // world, (rank + 1) * pairs // world)
+    return sorted({place for each in half for place in (each, count - 1 - each)})
 
 
 def source(dataset: Dataset, video: Video, clip: Clip, size: int) -> Source:

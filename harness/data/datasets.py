@@ -5,11 +5,13 @@ A file that is absent or damaged is found when it is decoded, where it is counte
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -34,6 +36,18 @@ FORMATS: Mapping[str, type[Entry]] = {
     "folder": Folder,
     "table": Table,
 }
+
+
+NAME = re.compile(r"\w[\w.-]{0,63}")
+
+
+class Listing(NamedTuple):
+    """A set as the datasets file has it, right or wrong."""
+
+    format: str
+    classes: int | None
+    """None where only reading its lists would tell."""
+    root: str
 
 
 @dataclass(frozen=True)
@@ -98,9 +112,9 @@ def class_count(name: str, datasets_file: Path | None = None) -> int:
         raise
     if entry.classes or known:
         return entry.classes or (known.classes if known else 0)
-    if not entry.root.is_dir():
-        raise DatasetError(f"{place}: there is no folder {entry.root}; to plan without it, say `classes:`, how many")
-    return _counted(entry)
+    with _told_at(place):
+        _check_root(entry, "; to plan without it, say `classes:`, how many")
+        return _counted(entry)
 
 
 def require(name: str, datasets_file: Path | None) -> None:
@@ -108,12 +122,9 @@ def require(name: str, datasets_file: Path | None) -> None:
     if name in KNOWN and KNOWN[name].embedded:
         return
     entry, place = _configured(name, datasets_file)
-    if not entry.root.is_dir():
-        raise DatasetError(f"{place}: there is no folder {entry.root}")
-    try:
+    with _told_at(place):
+        _check_root(entry)
         entry.files()
-    except OSError as error:
-        raise DatasetError(f"{place}: {error}") from None
 
 
 def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -> Dataset:
@@ -128,7 +139,9 @@ def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -
     else:
         entry, place = _configured(name, datasets_file)
     expected = entry.classes or (known.classes if known else None)
-    read = _read(entry.model_copy(update={"classes": expected}))
+    with _told_at(place):
+        _check_root(entry)
+        read = _read(entry.model_copy(update={"classes": expected}))
     if expected and len(read.classes) != expected:
         hint = f"; if that is right, say `classes: {len(read.classes)}`" if known is None or known.drawn else ""
         raise DatasetError(
@@ -141,10 +154,30 @@ def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -
 
 def configured_names(datasets_file: Path | None) -> dict[str, str]:
     """Where the datasets file says that each of its sets lies; empty where there is no such file."""
+    return {name: listing.root for name, listing in configured(datasets_file).items()}
+
+
+def configured(datasets_file: Path | None) -> dict[str, Listing]:
+    """Every set of the datasets file; empty where there is no such file. No list of videos is read for it."""
     if datasets_file is None or not datasets_file.is_file():
         return {}
-    entries = _entries(datasets_file).data
-    return {name: str(entry.get("root", "")) if isinstance(entry, dict) else "" for name, entry in entries.items()}
+    return {name: _listing(name, entry, datasets_file) for name, entry in _entries(datasets_file).data.items()}
+
+
+def _listing(name: str, written: Any, datasets_file: Path) -> Listing:
+    known = KNOWN.get(name)
+    said = written if isinstance(written, dict) else {}
+    format_ = said.get("format", known.format if known else "")
+    try:
+        classes = (known.classes if known and not known.drawn else None) or _quick_count(name, datasets_file)
+    except (DatasetError, OSError):  # told when the set is used
+        classes = None
+    return Listing(str(format_), classes, str(said.get("root", "")))
+
+
+def _quick_count(name: str, datasets_file: Path) -> int | None:
+    entry, _ = _configured(name, datasets_file)
+    return entry.quick_count()
 
 
 @lru_cache
@@ -154,11 +187,23 @@ def _counted(entry: Entry) -> int:
 
 
 def _read(entry: Entry) -> Annotations:
+    with no_collection():
+        return entry.read()
+
+
+@contextmanager
+def _told_at(place: str) -> Iterator[None]:
+    """Tells what is wrong with the files of an entry, each mistake at its own place, below the entry's."""
     try:
-        with no_collection():
-            return entry.read()
-    except OSError as error:  # a folder without permission, a name that is too long
-        raise DatasetError(f"{entry.root}: {error}") from None
+        yield
+    except (DatasetError, OSError) as error:  # OSError: a folder without permission, a name that is too long
+        said = str(error)
+        raise DatasetError(f"{place}:{chr(10) if chr(10) in said else ' '}{said}") from None
+
+
+def _check_root(entry: Entry, remedy: str = "") -> None:
+    if not entry.root.is_dir():
+        raise DatasetError(f"there is no folder {entry.root}{remedy}")
 
 
 def _embedded(name: str, cache: Path) -> Path:
@@ -173,6 +218,11 @@ def _embedded(name: str, cache: Path) -> Path:
 
 def _configured(name: str, datasets_file: Path | None) -> tuple[Entry, str]:
     """The entry of this name and where it stands; raises DatasetError that says what to write where."""
+    if not NAME.fullmatch(name):  # it becomes the name of files
+        raise DatasetError(
+            f"{datasets_file or 'the datasets file'}: {name!r} cannot name a data set: a name is at most 64 letters, "
+            "digits, `.`, `_` and `-`, and begins with none of `.` and `-`"
+        )
     if datasets_file is None or not datasets_file.is_file():
         place = datasets_file or "a datasets file"
         raise DatasetError(f"the data set {name!r} is not configured: write `{_remedy(name)}` into {place}")

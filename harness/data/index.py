@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,14 @@ from harness.data.videos import Dataset, Decoder, Video, digest
 
 PROBED_BYTES = 1 << 16
 """Read from either end of a file to tell copies apart: containers keep times and sizes there."""
+
+ENDS_LIMIT_S, WHOLE_LIMIT_S = 120.0, 3600.0
+"""Seconds that a process has for one file: to decode its first and last frame, which takes milliseconds where a disk
+answers; and to decode all of it: a busy core decodes 90 frames of 1920 x 1080 a second, three hours of film in one.
+What hangs costs one process that long."""
+
+PIECE_FRAMES = 1 << 14
+"""Frames of a whole file that are decoded in one go, 12 MiB: each piece starts anew at a key frame, or at the first."""
 
 SYNC_EVERY = 1000
 """Files after which what was learnt is forced to disk."""
@@ -62,26 +70,30 @@ def learn(task: Task) -> Facts:
     about = Facts(task.path, decoder=task.decoder, whole=task.whole)
     try:
         status = path.stat()
-        about = _with(about, bytes=status.st_size, changed_ns=status.st_mtime_ns)
+        about = replace(about, bytes=status.st_size, changed_ns=status.st_mtime_ns)
         if not status.st_size:
-            return _with(about, problem="empty file")
-        about = _with(about, content=_content(path, status.st_size))
+            return replace(about, problem="empty file")
+        about = replace(about, content=_content(path, status.st_size))
         file = open_video(path, task.decoder)
-        about = _with(
+        about = replace(
             about, frames=file.frames, fps=round(file.fps, 3), height=file.height, width=file.width, codec=file.codec
         )
         _decode(file.read, file.frames, task.whole)
     except DecodeError as error:
-        return _with(about, problem=error.reason)
+        return replace(about, problem=error.reason)
     except OSError as error:
-        return _with(about, problem="no such file" if isinstance(error, FileNotFoundError) else str(error.strerror))
+        return replace(about, problem=_unreachable(error))
     return about
 
 
+def _unreachable(error: OSError) -> str:
+    return "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+
+
 def _decode(read: Callable[..., object], frames: int, whole: bool) -> None:
-    """The first and the last frame, or all of them a few at a time; small, as only decoding is tried."""
+    """The first and the last frame, or all of them; small, as only decoding is tried."""
     wanted = np.arange(frames) if whole else np.unique([0, frames - 1])
-    for part in np.array_split(wanted, -(-len(wanted) // 64)):
+    for part in np.array_split(wanted, -(-len(wanted) // PIECE_FRAMES)):
         read(part, 16, 16)
 
 
@@ -92,10 +104,6 @@ def _content(path: Path, size: int) -> str:
         file.seek(max(size - PROBED_BYTES, 0))
         seen.update(file.read(PROBED_BYTES))
     return seen.hexdigest()[:16]
-
-
-def _with(facts: Facts, **changes: object) -> Facts:
-    return Facts(**{**asdict(facts), **changes})
 
 
 def update(
@@ -112,7 +120,8 @@ def update(
     tasks = [Task(name, decoder, whole) for name in files if name not in known]
     told(len(known), len(files))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with Pool(workers) as pool, path.open("a", encoding="utf-8") as file:
+    limit_s = WHOLE_LIMIT_S if whole else ENDS_LIMIT_S
+    with Pool(workers, limit_s) as pool, path.open("a", encoding="utf-8") as file:
         if tasks and file.tell():
             file.write("\n")  # ends a line that a stop may have cut off; empty ones are passed over
         for found, facts in enumerate(map(_facts, pool.map(learn, tasks)), start=1):
@@ -129,9 +138,12 @@ def _facts(learnt: Facts | Lost) -> Facts:
     if not isinstance(learnt, Lost):
         return learnt
     task: Task = learnt.task
-    status = Path(task.path).stat()
-    about = Facts(task.path, status.st_size, status.st_mtime_ns, decoder=task.decoder, whole=task.whole)
-    return _with(about, problem=learnt.reason)
+    about = Facts(task.path, decoder=task.decoder, whole=task.whole, problem=learnt.reason)
+    try:
+        status = Path(task.path).stat()
+    except OSError as error:  # since it was opened
+        return replace(about, problem=_unreachable(error))
+    return replace(about, bytes=status.st_size, changed_ns=status.st_mtime_ns)
 
 
 def _read(path: Path) -> dict[str, Facts]:
@@ -153,7 +165,13 @@ def _lines(path: Path) -> Iterable[str]:
 
 
 def _holds(facts: Facts, dataset: Dataset, whole: bool) -> bool:
-    """Whether a file is still what the index says, and was looked at as closely."""
+    """Whether a file is still what the index says, and was looked at as closely.
+
+    What is wrong with a file may pass though the file stays the same (permissions, a disk that did not answer): it is
+    opened again, as long as it is wrong.
+    """
+    if facts.problem:
+        return False
     try:
         status = Path(facts.path).stat()
     except OSError:

@@ -101,17 +101,12 @@ def random_segment_indices(length: int, frames: int, generator: np.random.Genera
     return _in_segments(length, frames, generator.random(frames))
 
 
-def segment_indices(length: int, frames: int, clip: int = 0, clips: int = 1) -> Indices:
-    """The middle frame of each of `frames` equal segments; of several clips, the middle of each segment's clip-th part.
+def _in_segments(length: int, frames: int, positions: npt.NDArray[np.float64]) -> Indices:
+    """The frame at a position in [0, 1) of each segment.
 
     Segments are half-open and cover the video without overlap. (The released code cuts length - 1 frames and
     lets neighbouring segments share a frame.)
     """
-    return _in_segments(length, frames, np.full(frames, (clip + 0.5) / clips))
-
-
-def _in_segments(length: int, frames: int, positions: npt.NDArray[np.float64]) -> Indices:
-    """The frame at a position in [0, 1) of each segment."""
     indices = np.floor((np.arange(frames) + positions) * length / frames).astype(np.int64)
     return _within(indices, length)  # the product may round up to `length`
 

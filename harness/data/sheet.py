@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from harness.data.clips import TrainClips, source
 from harness.data.tasks import Undecodable, ViewsTask, test_views
-from harness.data.videos import Dataset, Video
+from harness.data.videos import Dataset
 from harness.spec import JobSpec
 
 LEAST_PIXELS = 96
@@ -38,9 +38,8 @@ class Row:
 
 
 def rows(dataset: Dataset, spec: JobSpec, split: Literal["train", "val"], videos: int) -> list[Row]:
-    """The views of some videos, spread evenly over a split: of a first epoch, or of the job's test."""
-    chosen = [getattr(dataset, split)[place] for place in _spread(len(getattr(dataset, split)), videos)]
-    return [row for video in chosen for row in (_trained if split == "train" else _tested)(dataset, spec, video)]
+    """The views of some videos, spread evenly over a split: of the job's first epoch, or of its test."""
+    return list((_trained if split == "train" else _tested)(dataset, spec, videos))
 
 
 def _spread(length: int, wanted: int) -> list[int]:
@@ -48,34 +47,37 @@ def _spread(length: int, wanted: int) -> list[int]:
     return sorted(set(np.linspace(0, length - 1, min(wanted, length)).astype(int).tolist()))
 
 
-def _trained(dataset: Dataset, spec: JobSpec, video: Video) -> Iterator[Row]:
-    """A random clip, with all that is done to it but for mixing it with another."""
+def _trained(dataset: Dataset, spec: JobSpec, videos: int) -> Iterator[Row]:
+    """The clips of the first epoch, with all that is done to them but for mixing them and erasing."""
     import torch
 
     from harness.data.augment import shown
 
-    clips = TrainClips(replace(dataset, train=(video,)), spec.clip, spec.recipe, 1.0, spec.seed)
-    batch = clips.batch(0, 0)
-    label = dataset.classes[video.label]
-    if batch.skipped:
-        yield Row(video.id, label, "", NOTHING, batch.skipped[0][1])
-        return
-    seen = shown(torch.from_numpy(batch.clips), batch.drawn, spec.clip, spec.recipe)
-    yield Row(video.id, label, "a training clip", _colours(seen[0].numpy(), spec.clip.bgr))
+    clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed)
+    for index in _spread(len(clips.videos), videos):
+        video, batch = clips.videos[index], clips.alone(0, index)
+        label = dataset.classes[video.label]
+        if batch.skipped:
+            yield Row(video.id, label, "", NOTHING, batch.skipped[0][1])
+            continue
+        seen = shown(torch.from_numpy(batch.clips), batch.drawn, spec.clip, spec.recipe)
+        yield Row(video.id, label, "a training clip", _colours(seen[0].numpy(), spec.clip.bgr))
 
 
-def _tested(dataset: Dataset, spec: JobSpec, video: Video) -> Iterator[Row]:
+def _tested(dataset: Dataset, spec: JobSpec, videos: int) -> Iterator[Row]:
     """Every view of the job's first test."""
-    test, label = spec.tests[0], dataset.classes[video.label]
-    of_file = source(dataset, video, spec.clip, test.size or spec.clip.size)
-    found = test_views(ViewsTask(of_file, ((test.clips, test.crops),)))
-    if isinstance(found, Undecodable):
-        yield Row(video.id, label, "", NOTHING, found.reason)
-        return
-    for view in found.views:
-        position, crop = view.key
-        where = f"clip at {position:g}, crop {crop + 1} of 3" if test.crops == 3 else f"clip at {position:g}"
-        yield Row(video.id, label, where, _colours(found.crop(view), spec.clip.bgr))
+    test = spec.tests[0]
+    for index in _spread(len(dataset.val), videos):
+        video = dataset.val[index]
+        of_file, label = source(dataset, video, spec.clip, test.size or spec.clip.size), dataset.classes[video.label]
+        found = test_views(ViewsTask(of_file, ((test.clips, test.crops),)))
+        if isinstance(found, Undecodable):
+            yield Row(video.id, label, "", NOTHING, found.reason)
+            continue
+        for view in found.views:
+            position, crop = view.key
+            where = f"clip at {position:g}, crop {crop + 1} of 3" if test.crops == 3 else f"clip at {position:g}"
+            yield Row(video.id, label, where, _colours(found.crop(view), spec.clip.bgr))
 
 
 def _colours(frames: npt.NDArray[np.uint8], bgr: bool) -> npt.NDArray[np.uint8]:

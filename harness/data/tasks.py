@@ -4,8 +4,8 @@ No torch, no data set and no suite here, so that such a process starts at once a
 video is a value too, `Undecodable`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -102,8 +102,11 @@ class Views:
     frames: Frames
     size: int
     views: tuple[View, ...]
-    positions: tuple[tuple[float, ...], ...] = field(default=())
-    """Of each protocol's clips, repeats included where a video is too short for as many different ones."""
+    positions: tuple[tuple[float, ...], ...]
+    """Of each protocol's clips, repeats included where a video is too short for as many different ones; none of a
+    protocol that failed."""
+    failed: Mapping[int, str] = field(default_factory=dict)
+    """Places of the protocols that cannot be tested on this video, with the reason; the views are of the others."""
 
     def crop(self, view: View) -> Frames:
         """uint8 [t h w c], as the model gets it."""
@@ -117,7 +120,11 @@ def train_clip(task: ClipTask) -> TrainClip | Undecodable:
 
 
 def test_views(task: ViewsTask) -> Views | Undecodable:
-    """All views of a video that are still wanted, from one decode at the size of the crop's short side."""
+    """All views of a video that are still wanted, from one decode at the size of the crop's short side.
+
+    What a protocol gets of a video, or why it gets nothing, is what it gets alone: where not all frames can be read
+    together, each protocol's are read by themselves. Undecodable is a video of which no protocol gets anything.
+    """
     return _or_undecodable(_test_views, task)
 
 
@@ -129,6 +136,8 @@ def _or_undecodable(read: Callable[[T], R], task: T) -> R | Undecodable:
         return read(task)
     except DecodeError as error:
         return Undecodable(error.reason)
+    except MemoryError:
+        return Undecodable("not enough memory for its frames")
 
 
 def _opened(source: Source) -> tuple[VideoFile, int, float]:
@@ -158,8 +167,42 @@ def _train_clip(task: ClipTask) -> TrainClip:
 
 
 def _test_views(task: ViewsTask) -> Views:
+    file, length, step = _opened(task.source)
+    try:
+        return _views(task, file, length, step)
+    except DecodeError:
+        if len(task.protocols) == 1:
+            raise
+        return _each_alone(task, file, length, step)
+
+
+def _each_alone(task: ViewsTask, file: VideoFile, length: int, step: float) -> Views:
+    """`_views`, a protocol after the other, without those that fail; raises DecodeError where all do."""
+    parts: dict[int, Views] = {}
+    failed: dict[int, str] = {}
+    known = task.scored
+    for place, protocol in enumerate(task.protocols):
+        try:
+            parts[place] = _views(replace(task, protocols=(protocol,), scored=known), file, length, step)
+        except DecodeError as error:
+            failed[place] = error.reason
+        else:
+            known |= {view.key for view in parts[place].views}
+    if not parts:
+        raise DecodeError(file.path, "; ".join(dict.fromkeys(failed.values())))
+    starts = np.cumsum([0, *(len(part.frames) for part in parts.values())]).tolist()
+    views = (
+        replace(view, frames=view.frames + start)
+        for part, start in zip(parts.values(), starts, strict=False)
+        for view in part.views
+    )
+    positions = tuple(() if place in failed else parts[place].positions[0] for place in range(len(task.protocols)))
+    frames = np.concatenate([part.frames for part in parts.values()])
+    return Views(frames, task.source.size, tuple(views), positions, failed)
+
+
+def _views(task: ViewsTask, file: VideoFile, length: int, step: float) -> Views:
     source = task.source
-    file, length, step = _opened(source)
     taken = [positions(source.sampling, length, source.frames, step, clips) for clips, _ in task.protocols]
     keys = {
         (position, crop)

@@ -14,6 +14,16 @@ class DatasetError(ValueError):
     """A data set that is not configured, or whose annotations are wrong; one line for each mistake."""
 
 
+class TooManyUndecodable(Exception):
+    """More of a split's videos failed to decode than `data.max_undecodable` allows."""
+
+    def __init__(self, count: int, videos: int, split: str, allowed: float, first: str, reason: str) -> None:
+        super().__init__(
+            f"{count} of {videos} {split} videos did not decode, more than the share of {allowed:g} that "
+            f"data.max_undecodable allows; the first is {first}: {reason}"
+        )
+
+
 @dataclass(frozen=True)
 class Video:
     """One annotated video. The id is its name in the annotations, unique in the data set."""
@@ -41,8 +51,11 @@ class Dataset:
 
 
 def digest(videos: Sequence[Video]) -> str:
-    """Sixteen hexadecimal digits that name a split: its videos' ids, labels and parts, in any order."""
-    lines = sorted(f"{video.id}\t{video.label}\t{video.first}\t{video.last}\n" for video in videos)
+    """Sixteen hexadecimal digits that name a split: its videos' ids, labels and parts, in their order.
+
+    The order is in it because a training is: which clips share a batch is drawn from places in the list.
+    """
+    lines = (f"{video.id}\t{video.label}\t{video.first}\t{video.last}\n" for video in videos)
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
-import numpy as np
-
 from harness.data.clips import source
-from harness.data.decode import DecodeError
 from harness.data.pool import Lost, Pool
-from harness.data.tasks import Frames, Undecodable, Views, ViewsTask, test_views
+from harness.data.tasks import Undecodable, Views, ViewsTask, test_views
 from harness.data.videos import Dataset
 from harness.spec import Clip, Protocol
 from results.scores import Key
@@ -31,16 +28,6 @@ class TestViews:
         self.clip = clip
         self.protocols = tuple(protocols)
         self.size = sizes.pop() or clip.size
-
-    def __len__(self) -> int:
-        return len(self.dataset.val)
-
-    def views(self, index: int) -> Frames:
-        """uint8 [v t h w c], all different views of one video, crops changing fastest; raises DecodeError."""
-        read = test_views(self._task(index, frozenset()))
-        if isinstance(read, Undecodable):
-            raise DecodeError(self.dataset.val[index].path, read.reason)
-        return np.stack([read.crop(view) for view in read.views])
 
     def read(
         self, indices: Iterable[int], scored: Mapping[int, Set[Key]], pool: Pool

@@ -39,12 +39,18 @@ def cancel(
     """Cancel what SLURM has of a suite; what the jobs have saved is kept, and `run` goes on from there."""
     registry.use(models)
     suite = load(suite_path, scale, sets, only, datasets)
-    found = [each for each in standing.of(suite.jobs, Store(root)) if each.queued]
-    numbers = [each.queued.number for each in found if each.queued]
-    for start in range(0, len(numbers), AT_ONCE):
-        _scancel(numbers[start : start + AT_ONCE])
-    for each in found:
-        out.print(f"{each.job.label}: SLURM job {each.queued and each.queued.number} cancelled", soft_wrap=True)
+    found = [
+        (each, each.queued.number)
+        for each in standing.of(suite.jobs, Store(root))
+        if each.state in ("queued", "running") and each.queued and each.queued.number
+    ]
+    for start in range(0, len(found), AT_ONCE):
+        some = found[start : start + AT_ONCE]
+        for each, _ in some:
+            each.cancel()  # before SLURM does: who follows the sweep must not submit it again
+        _scancel([number for _, number in some])
+    for each, number in found:
+        out.print(f"{each.job.label}: SLURM job {number} cancelled", soft_wrap=True)
     if not found:
         out.print("SLURM has none of these jobs")
     raise typer.Exit(DONE)
@@ -53,5 +59,6 @@ def cancel(
 def _scancel(numbers: list[str]) -> None:
     try:
         subprocess.run(["scancel", *numbers], capture_output=True, text=True, timeout=60, check=True)
-    except subprocess.CalledProcessError as error:
-        raise HarnessError(f"scancel: {' '.join(error.stderr.split())}") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or str(error)
+        raise HarnessError(f"scancel: {' '.join(said.split())}") from error

@@ -1,5 +1,6 @@
 """`logs`: what a job writes, as it writes it."""
 
+import codecs
 import contextlib
 import time
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import Annotated
 
 import typer
 
+from harness import queue, standing
+from harness.combination import Job
 from harness.errors import HarnessError
-from harness.files import read_progress
+from harness.files import Order
 from harness.locks import is_held
-from harness.verbs.shell import ROOT, RootOption
+from harness.standing import Standing
+from harness.verbs.shell import ROOT, RootOption, say_error
 from results.store import Store
 
 TAIL_BYTES = 8000
@@ -23,18 +27,58 @@ def logs(
     root: RootOption = ROOT,
 ) -> None:
     """Show the end of a job's log."""
-    folder = _folder(Store(root), job)
+    store = Store(root)
+    folder = _folder(store, job)
     path = folder / "log.txt"
-    if not path.is_file():
-        raise HarnessError(f"{path}: no log yet; {folder.name} is {read_progress(folder).get('state', 'not started')}")
-    with path.open("rb") as file, contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
+        if not path.is_file():
+            _wait(path, store, follow)
+        _show(path, store, follow)
+
+
+def _wait(path: Path, store: Store, follow: bool) -> None:
+    """Wait for the log of a job that is queued or starting. Raises HarnessError where there will be none."""
+    said = ""
+    while not path.is_file():
+        now = _standing(path.parent, store)
+        text = " ".join(filter(None, (now.state, now.detail)))
+        if not follow or now.state not in ("queued", "running"):
+            raise HarnessError(f"{path}: no log yet; the job is {text}")
+        if text != said:
+            say_error(f"no log yet; the job is {text}")
+            said = text
+        _pause(path, queue.ASK_EVERY_S)
+
+
+def _pause(path: Path, seconds: float) -> None:
+    """Wait for so long, or until there is a log."""
+    deadline = time.monotonic() + seconds
+    while not path.is_file() and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+
+
+def _show(path: Path, store: Store, follow: bool) -> None:
+    """Print the end of a log, and where it is followed what comes after, until nothing is to come."""
+    decoder, ends = codecs.getincrementaldecoder("utf-8")("replace"), False
+    with path.open("rb") as file:
         file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
+        asked = -queue.ASK_EVERY_S
         while True:
-            held = is_held(folder / "lock")
-            print(file.read().decode(errors="replace"), end="", flush=True)
-            if not (follow and held):
+            print(decoder.decode(file.read()), end="", flush=True)
+            if ends or not follow:
                 return
-            time.sleep(POLL_S)
+            if not is_held(path.parent / "lock") and time.monotonic() - asked >= queue.ASK_EVERY_S:
+                ends = _standing(path.parent, store).state not in ("queued", "running")
+                asked = time.monotonic()
+            if not ends:
+                time.sleep(POLL_S)
+
+
+def _standing(folder: Path, store: Store) -> Standing:
+    """Where the job stands: a lock that is held on another machine need not be visible here."""
+    order = Order.read(folder)
+    (found,) = standing.of([Job(order.spec, ())], store)
+    return found
 
 
 def _folder(store: Store, job: str) -> Path:

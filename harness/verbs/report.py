@@ -87,12 +87,20 @@ def _comparison(suite: Suite, store: Store, standings: Sequence[standing.Standin
     if records.empty:
         out.print(standings_table([(suite, list(standings))]))
         return
-    table = comparison.table(records, {each.job.id: each.job.variant for each in standings})
-    columns, caption, folder = comparison.columns(records), comparison.caption(suite.scale), _folder(suite, store)
+    variants = {job.id: job.variant for job in suite.jobs}
+    asked = {
+        job.id: [
+            (job.spec.data.name, test.clips, test.crops, test.size or job.spec.clip.size) for test in job.spec.tests
+        ]
+        for job in suite.jobs
+    }
+    table, columns = comparison.table(records, variants, asked), comparison.columns(records, asked)
+    caption, notes = comparison.caption(suite.scale), comparison.splits(records, variants)
+    folder, label = _folder(suite, store), f"tab:{suite.name}"
     write_atomic(folder / "comparison.csv", text.csv(table))
-    write_atomic(folder / "comparison.md", text.markdown(table, columns, caption, "Variant"))
-    write_atomic(folder / "comparison.tex", text.latex(table, columns, caption, f"tab:{suite.name}", "Variant"))
-    out.print(text.terminal(table, columns, caption, [], out.width, "Variant"))
+    write_atomic(folder / "comparison.md", text.markdown(table, columns, caption, "Variant", notes))
+    write_atomic(folder / "comparison.tex", text.latex(table, columns, caption, label, "Variant", notes))
+    out.print(text.terminal(table, columns, caption, [], out.width, "Variant", notes))
     out.print(f"Report: {folder}/comparison.csv, .md and .tex", soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.live import Live
 
+from harness import queue
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -35,6 +36,7 @@ from models import registry
 from results.store import Store
 
 WATCH_EVERY_S = 2.0
+"""Where files tell all; what was submitted to SLURM is asked for as seldom as `queue` says."""
 
 
 def status(
@@ -45,7 +47,7 @@ def status(
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
     models: ModelsOption = [],  # noqa: B006
-    watch: Annotated[bool, typer.Option("--watch", help="Show again every two seconds until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show again every few seconds until Ctrl-C.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
@@ -68,4 +70,4 @@ def _watch(suites: Sequence[Suite], store: Store) -> None:
     with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
         while True:
             live.update(standings_table(standings(suites, store)), refresh=True)
-            time.sleep(WATCH_EVERY_S)
+            time.sleep(queue.ASK_EVERY_S if (store.root / queue.SWEEPS).is_dir() else WATCH_EVERY_S)

@@ -1,5 +1,5 @@
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.checks import did_you_mean, problems, unknown
 from harness.spec import Clip, Recipe, from_data
@@ -25,6 +25,23 @@ def test_what_is_missing_or_not_among_the_allowed_is_said():
     sentences = dict(told(Recipe, {"name": "x", "optimizer": "adam", "schedule": "steps"}))
     assert sentences["optimizer"] == "'adam' is not allowed (did you mean 'adamw'?); allowed: sgd, adamw"
     assert sentences["epochs"] == "required, but not given"
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    label: str = ""
+
+
+class Outer(BaseModel):
+    one: Inner | None = None
+    many: tuple[Inner, ...] = ()
+
+
+def test_an_unknown_key_is_compared_with_those_of_the_model_in_which_it_stands():
+    assert told(Outer, {"one": {"lable": "x"}, "many": [{}, {"labl": "y"}]}) == [
+        ("one.lable", "unknown key 'lable' (did you mean 'label'?); allowed: label"),
+        ("many.1.labl", "unknown key 'labl' (did you mean 'label'?); allowed: label"),
+    ]
 
 
 def test_a_hint_is_given_only_for_what_is_close():

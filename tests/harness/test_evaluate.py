@@ -9,6 +9,7 @@ from harness.control import Control
 from harness.data.datasets import open_dataset
 from harness.data.pool import Lost, Pool
 from harness.data.tasks import Undecodable, test_views
+from harness.data.videos import TooManyUndecodable
 from harness.data.views import TestViews
 from harness.errors import Interrupted
 from harness.evaluate import scores, started
@@ -172,19 +173,57 @@ class Failing(Pool):
                 yield Undecodable("damaged") if task.source.path in self.damaged else test_views(task)
 
 
-def test_videos_that_did_not_decode_are_remembered_and_not_asked_again(dataset, spec, tmp_path):
-    spec = at_once(spec, 1)
+def allowing(spec, share):
+    return replace(at_once(spec, 1), data=spec.data.model_copy(update={"max_undecodable": share}))
+
+
+def test_videos_that_did_not_decode_are_named_and_tried_again_by_the_next_test(dataset, spec, tmp_path):
+    spec = allowing(spec, 0.3)
     paths, ids = [video.path for video in dataset.val], [video.id for video in dataset.val]
     pool = Failing({paths[1], paths[9]}, {paths[4]})
     with pytest.raises(Interrupted):
         evaluated(Sums(), views_of(dataset, spec), spec, tmp_path, control=StopAfter(11), pool=pool)
-    for protocols in ((THREE,), (THREE,), (THREE, Protocol(clips=5))):
-        scored = evaluated(Sums(), views_of(dataset, spec, *protocols), spec, tmp_path, pool=pool)
-    assert scored.undecodable == {ids[1]: "damaged", ids[4]: "killed the decoder, signal 11", ids[9]: "damaged"}
-    assert [pool.asked.count(paths[index]) for index in (1, 4, 9)] == [1, 1, 1]
+    scored = evaluated(Sums(), views_of(dataset, spec, THREE, Protocol(clips=5)), spec, tmp_path, pool=pool)
+    reasons = {ids[1]: "damaged", ids[4]: "killed the decoder, signal 11", ids[9]: "damaged"}
+    assert scored.undecodable == {"3x3": reasons, "5x3": reasons}
     assert np.flatnonzero(np.isnan(scored.averaged(3, 3)[:, 0])).tolist() == [1, 4, 9]
     test = summary(scored, 5, 3)
-    assert (test.videos, test.answered, test.undecodable) == (10, 7, scored.undecodable)
+    assert (test.videos, test.answered, test.undecodable) == (10, 7, reasons)
+    model = Sums()
+    mended = evaluated(model, views_of(dataset, spec), spec, tmp_path)
+    assert (mended.undecodable["3x3"], model.clips) == ({}, 3 * 9)
+    assert summary(mended, 3, 3).answered == 10
+
+
+def test_more_undecodable_videos_than_allowed_are_a_failure_and_no_accuracy(dataset, spec, tmp_path):
+    pool = Failing({video.path for video in dataset.val[4:6]}, set())
+    with pytest.raises(
+        TooManyUndecodable, match=rf"2 of 10 validation videos .* the first is {dataset.val[4].id}: dam"
+    ):
+        evaluated(Sums(), views_of(dataset, spec), allowing(spec, 0.1), tmp_path, pool=pool)
+    model = Sums()
+    assert evaluated(model, views_of(dataset, spec), allowing(spec, 0.1), tmp_path).undecodable == {"3x3": {}}
+    assert model.clips == 6 * 9  # the first four videos' views were kept
+
+
+def test_a_protocol_whose_frames_are_good_does_not_depend_on_one_whose_are_not(dataset, spec, tmp_path):
+    class PartlyDamaged(Failing):
+        def map(self, function, tasks, ahead=None):
+            for views in super().map(function, tasks):
+                yield replace(views, positions=(views.positions[0], ()), failed={1: "frame 97: damaged"})
+
+    spec = allowing(spec, 1.0)
+    scored = evaluated(Sums(), views_of(dataset, spec, ONE, THREE), spec, tmp_path, pool=PartlyDamaged(set(), set()))
+    one, three = summary(scored, 1, 1), summary(scored, 3, 3)
+    assert (one.answered, one.undecodable) == (10, {})
+    assert (three.answered, set(three.undecodable.values())) == (0, {"frame 97: damaged"})
+
+
+def test_a_stop_is_heard_also_where_no_video_decodes(dataset, spec, tmp_path):
+    pool = Failing({video.path for video in dataset.val}, set())
+    with pytest.raises(Interrupted):
+        evaluated(Sums(), views_of(dataset, spec), allowing(spec, 1.0), tmp_path, control=StopAfter(1), pool=pool)
+    assert len(pool.asked) == 1
 
 
 @pytest.mark.parametrize("change", ["nothing", "weights", "videos", "decoder", "half a file", "a byte", "no file"])

@@ -1,38 +1,16 @@
 """Sweeps on a real cluster: SLURM's own daemons, two nodes on this machine (`tests/cluster.py`)."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster, cluster, missing
-from tests.conftest import PROJECT
+from tests.cluster import cluster
+from tests.harness.sweeps import ONE, SUITE, Sweep, assert_same, inline_records, lacking
 
-LACKING = missing()
-pytestmark = [
-    pytest.mark.skipif(bool(LACKING) and "CI" not in os.environ, reason=f"no SLURM here: {', '.join(LACKING)}"),
-    pytest.mark.xdist_group("slurm"),
-]
-
-SUITE = """\
-title: Small
-question: Does it run?
-base:
-  model: {name: timesformer, size: demo, init: scratch, drop_path: 0.1}
-  data: {name: motion, fraction: 0.2}
-  clip: {frames: 8, stride: 2, size: 32}
-  recipe: {name: demo, epochs: 3}
-  test: {clips: 1, crops: 1}
-  resources: {gpus_per_node: 0, timeout_min: 30}
-matrix:
-  model.attention: [divided, space]
-"""
-SITE = "save_s: 30\nmax_attempts: 4\n"
+pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"no SLURM here: {lacking()}")
 
 
 @pytest.fixture(scope="module")
@@ -41,166 +19,150 @@ def slurm():
         yield running
 
 
-class Sweep:
-    """A suite in a folder, and the command line on the cluster."""
-
-    def __init__(self, slurm: Cluster, folder: Path, cache: Path, suite: str = SUITE) -> None:
-        self.suite, self.root, self.slurm = folder / "small.yaml", folder / "runs", slurm
-        self.suite.write_text(suite, encoding="utf-8")
-        (folder / "site.yaml").write_text(SITE, encoding="utf-8")
-        self.root.mkdir()
-        (self.root / "data").symlink_to(cache)
-        self.environment = {
-            **slurm.environment, "PYTHONPATH": str(PROJECT), "HARNESS_SITE": str(folder / "site.yaml"),
-        }  # fmt: skip
-
-    def command(self, verb: str, *arguments: object) -> list[str]:
-        words = [sys.executable, "-m", "harness", verb, str(self.suite), "--root", str(self.root)]
-        return [*words, *map(str, arguments)]
-
-    def run(self, verb: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(verb, *arguments), cwd=PROJECT, env=self.environment, capture_output=True, text=True,
-            check=False, timeout=300,
-        )  # fmt: skip
-
-    def submit(self, *arguments: object) -> None:
-        ended = self.run("run", "--launcher", "slurm", *arguments)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-
-    def jobs(self) -> list[dict]:
-        return json.loads(self.run("status", "--json").stdout)[0]["jobs"]
-
-    def records(self) -> dict[str, dict]:
-        return {path.parent.name: json.loads(path.read_text()) for path in self.root.glob("jobs/*/record.json")}
-
-    def progress(self) -> list[dict]:
-        return [json.loads(path.read_text()) for path in self.root.glob("jobs/*/progress.json")]
-
-    def wait(self, done, what: str, seconds: float = 240) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, f"{what}; {self.slurm.run('squeue', '--array')} {self.progress()}"
-            time.sleep(0.3)
-
-    def ended(self, count: int) -> bool:
-        return len(self.records()) == count and not self.slurm.run("squeue", "--noheader")
-
-
 @pytest.fixture
 def sweep(slurm, tmp_path, embedded_cache):
     yield Sweep(slurm, tmp_path, embedded_cache)
-    slurm.run("scancel", "--user=root", check=False)
-    slurm.wait_until_idle()
+    slurm.clear()
 
 
 @pytest.fixture(scope="module")
 def inline(slurm, tmp_path_factory, embedded_cache):
     """The records of the same suite run in one process: what every sweep must end with."""
-    alone = Sweep(slurm, tmp_path_factory.mktemp("inline"), embedded_cache)
-    ended = alone.run("run", "--launcher", "inline")
-    assert ended.returncode == 0, ended.stderr
-    return alone.records()
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return inline_records(slurm, shared, embedded_cache)
 
 
-def assert_same(records: dict[str, dict], expected: dict[str, dict]) -> None:
-    """Bit-identical weights, losses and scores, each job once."""
-    assert records.keys() == expected.keys()
-    for id_, record in records.items():
-        for key in ("status", "epochs", "tests", "weights_sha256", "spec"):
-            assert record[key] == expected[id_][key], key
+def test_more_time_limits_than_allowed_are_a_record(sweep):
+    """SLURM's shortest limit is a minute; it tells at some moment in the 90 s before. Nearly all of that is waiting."""
+    long = SUITE.replace("timeout_min: 30", "timeout_min: 1").replace("epochs: 2", "epochs: 900")
+    sweep.suite.write_text(long, encoding="utf-8")
+    sweep.site.write_text("save_s: 45\nmax_attempts: 2\n", encoding="utf-8")
+    (sweep.gate / "slow").touch()
+    sweep.submit(*ONE)
+    (record,) = sweep.wait_for_records(1).values()
+    assert record["status"] == "timeout"
+    assert record["measured"]["attempts"] == 2
+    assert "its time limit passed" in record["error"]["message"]
 
 
-def test_a_sweep_ends_with_the_records_of_one_process(sweep, inline):
+def test_jobs_share_a_nodes_gpus_and_end_with_the_records_of_one_process(sweep, inline):
+    resources = "resources: {gpus_per_node: 1, timeout_min: 30, slurm: {nodelist: n1}}"
+    sweep.suite.write_text(
+        SUITE.replace("resources: {gpus_per_node: 0, timeout_min: 30}", resources), encoding="utf-8"
+    )  # fmt: skip
+    sweep.close()
     sweep.submit()
     sweep.submit()  # from a second terminal: nothing is submitted twice
     assert len(list((sweep.root / "slurm").glob("*_submission.sh"))) == 1
-    assert {job["state"] for job in sweep.jobs()} <= {"queued", "running"}
-    sweep.wait(lambda: sweep.ended(2), "the sweep did not end")
-    assert_same(sweep.records(), inline)
+    sweep.wait(lambda: len([each for each in sweep.progress() if each.get("epoch")]) == 2, "they do not run at once")
+    jobs = sweep.jobs()
+    assert [(job["state"], job["slurm"]["nodes"]) for job in jobs] == [("running", "n1")] * 2
+    assert {path.read_text().split("\n")[0] for path in sweep.root.glob("jobs/*/log.txt")} == {"GPUs 0", "GPUs 1"}
+    sweep.open()
+    assert_same(sweep.wait_for_records(2), inline)
     assert {job["state"] for job in sweep.jobs()} == {"done"}
 
 
 def test_a_preempted_job_goes_on(sweep, inline):
-    sweep.submit("--only", "model.attention=divided")
-    sweep.wait(lambda: any(each.get("epoch") for each in sweep.progress()), "no epoch")
-    sweep.slurm.run("sbatch", "-p", "high", "-N", "2", "-n", "4", "-o", "/dev/null", "--wrap", "sleep 2")
-    sweep.wait(lambda: sweep.ended(1), "the preempted job did not end")
-    (record,) = sweep.records().values()
+    sweep.submit_closed()
+    sweep.slurm.run("sbatch", "-p", "high", "-N", "2", "-n", "4", "-o", "/dev/null", "--wrap", "true")
+    sweep.wait(lambda: "COMPLETING" in sweep.state(), "not preempted")
+    sweep.open()
+    (record,) = sweep.wait_for_records(1).values()
     assert record["measured"]["attempts"] == 2
-    assert_same(sweep.records(), {id_: each for id_, each in inline.items() if id_ in sweep.records()})
+    assert_same(sweep.records(), inline)
 
 
 def test_what_was_killed_is_submitted_again_by_whoever_waits(sweep, inline):
-    waiting = subprocess.Popen(
-        sweep.command("run", "--launcher", "slurm", "--wait", "--only", "model.attention=divided"),
-        cwd=PROJECT, env=sweep.environment, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    sweep.wait(lambda: any(each.get("epoch") for each in sweep.progress()), "no epoch")
+    sweep.close()
+    waiting = sweep.start(sweep.command("run", "--launcher", "slurm", "--wait", *ONE))
+    sweep.wait_for_epoch()
     sweep.slurm.run("scancel", "--signal=KILL", "--full", "--user=root")
-    assert waiting.wait(240) == 0
+    sweep.open()
+    told, _ = waiting.communicate(timeout=240)
+    assert waiting.returncode == 0, told
     (record,) = sweep.records().values()
     assert record["measured"]["attempts"] == 2
-    assert_same(sweep.records(), {id_: each for id_, each in inline.items() if id_ in sweep.records()})
+    assert_same(sweep.records(), inline)
 
 
 def test_the_submitting_shell_may_die(sweep, inline):
-    process = subprocess.Popen(
-        sweep.command("run", "--launcher", "slurm"), cwd=PROJECT, env=sweep.environment, stdout=subprocess.DEVNULL
-    )
+    submitting = sweep.start(sweep.command("run", "--launcher", "slurm", *ONE))
     sweep.wait(lambda: list((sweep.root / "slurm").glob("*.json")), "nothing submitted")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    sweep.submit()
-    sweep.wait(lambda: sweep.ended(2), "the sweep did not end")
-    assert_same(sweep.records(), inline)
+    submitting.send_signal(signal.SIGKILL)
+    submitting.communicate()
+    sweep.submit(*ONE)
+    assert_same(sweep.wait_for_records(1), inline)
 
 
 def test_a_partition_that_does_not_exist_is_told_and_nothing_queued(sweep):
     ended = sweep.run("run", "--launcher", "slurm", "--set", "resources.partition=gpu")
     assert ended.returncode == 2
     assert "invalid partition specified: gpu" in ended.stderr
-    assert not sweep.slurm.run("squeue", "--noheader")
+    assert not sweep.state()
     assert {job["state"] for job in sweep.jobs()} == {"not run"}
 
 
 def test_a_node_and_the_controller_may_fail(sweep, inline):
-    sweep.submit("--only", "model.attention=divided")
-    sweep.wait(lambda: any(each.get("epoch") for each in sweep.progress()), "no epoch")
+    sweep.submit_closed()
     sweep.slurm.kill("slurmctld")
+    (job, _) = sweep.jobs()
+    assert (job["state"], job["slurm"]["state"]) == ("running", "UNKNOWN")
     sweep.slurm.slurmctld()
-    (node,) = {line for line in sweep.slurm.run("squeue", "--noheader", "--format=%N").split()}
-    sweep.slurm.kill(node)
-    subprocess.run(["pkill", "-KILL", "-f", "harness.worker"], check=False)
+    sweep.wait(lambda: sweep.state() == "RUNNING", "no controller")
+    node = sweep.slurm.run("squeue", "--noheader", "--format=%N").strip()
+    sweep.slurm.kill_node(node)
+    sweep.open()
+    assert_same(sweep.wait_for_records(1), inline)  # on the other node, once SLURM has noticed
     sweep.slurm.slurmd(node)
-    sweep.wait(lambda: sweep.ended(1), "the job did not end")
-    assert_same(sweep.records(), {id_: each for id_, each in inline.items() if id_ in sweep.records()})
 
 
-def test_more_time_limits_than_allowed_are_a_record(sweep):
-    """SLURM's shortest limit is a minute; it tells at some moment in the 90 s before."""
-    long = SUITE.replace("timeout_min: 30", "timeout_min: 1").replace("epochs: 3", "epochs: 300")
-    sweep.suite.write_text(long, encoding="utf-8")
-    (sweep.suite.parent / "site.yaml").write_text("save_s: 50\nmax_attempts: 2\n", encoding="utf-8")
-    sweep.submit("--only", "model.attention=divided")
-    sweep.wait(lambda: sweep.ended(1), "no record")
-    (record,) = sweep.records().values()
-    assert record["status"] == "timeout"
-    assert record["measured"]["attempts"] == 2
-    assert "its time limit passed" in record["error"]["message"]
+def test_cancelled_jobs_are_left_so_until_they_run_again(sweep):
+    sweep.close()
+    waiting = sweep.start(sweep.command("run", "--launcher", "slurm", "--wait", *ONE))
+    sweep.wait_for_epoch()
+    cancelled = sweep.run("cancel")
+    assert cancelled.stdout.count("cancelled") == 1
+    sweep.open()
+    told, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 1, told
+    job, other = sweep.jobs()
+    assert (job["state"], other["state"]) == ("stopped", "not run")
+    assert job["detail"] == f"after 1 of 2 epochs; cancelled as SLURM job {job['slurm']['job']}"
 
 
-def test_cancelled_jobs_stay_what_they_are_until_they_run_again(sweep):
-    sweep.submit()
-    sweep.wait(lambda: any(each.get("epoch") for each in sweep.progress()), "no epoch")
-    told = sweep.run("cancel")
-    assert told.stdout.count("cancelled") == 2
-    sweep.wait(lambda: not sweep.slurm.run("squeue", "--noheader"), "still queued")
-    assert {job["state"] for job in sweep.jobs()} <= {"stopped", "not run"}
+def test_what_ran_out_of_memory_is_retried_once(sweep):
+    (sweep.gate / "memory").touch()
+    sweep.submit(*ONE)
+    (record,) = sweep.wait_for_records(1).values()
+    assert record["status"] == "oom"
+    assert "0 to run" in sweep.submit(*ONE)
+    (sweep.gate / "memory").unlink()
+    assert "1 to run" in sweep.submit(*ONE, "--retry", "oom")
+    assert "0 to run" in sweep.submit(*ONE, "--retry", "oom")
+    sweep.wait(lambda: [each["status"] for each in sweep.records().values()] == ["done"], "not retried")
+
+
+def test_the_log_of_a_held_job_is_followed_from_its_release_to_its_end(sweep):
+    sweep.submit(*ONE, "--set", "resources.slurm.hold=true")
+    (job, _) = sweep.jobs()
+    number = job["slurm"]["job"]
+    assert job["detail"] == f"SLURM job {number}: held (JobHeldUser); `scontrol release {number}` lets it go"
+    assert job["state"] == "queued"
+    following = sweep.start(sweep.words("logs", job["id"], "--follow"))
+    assert "no log yet; the job is queued" in following.stdout.readline()
+    sweep.slurm.run("scontrol", "release", number)
+    told, _ = following.communicate(timeout=120)
+    assert (following.returncode, "GPUs None" in told) == (0, True), told
 
 
 def test_without_slurm_that_is_told(sweep):
-    sweep.environment["PATH"] = os.path.dirname(sys.executable)
+    sweep.environment["PATH"] = str(Path(sys.executable).parent)
     ended = sweep.run("run", "--launcher", "slurm")
     assert ended.returncode == 2
     assert "this machine has no SLURM" in ended.stderr
+
+
+def test_these_run_in_ci():
+    assert "CI" not in os.environ or not lacking()

@@ -112,6 +112,18 @@ def test_a_value_that_no_training_could_use_is_a_mistake_on_its_line(tmp_path, c
     assert problem in told
 
 
+def test_only_the_data_sets_that_jobs_use_are_asked_for(tmp_path):
+    text = HEAD.replace("data: motion", "data: leak") + "scales:\n  paper: {data: elsewhere}\n"
+    path = write(tmp_path, text)
+    assert {job.spec.data.name for job in load(path, sets=["data=motion"]).jobs} == {"motion"}
+    (told,) = mistakes(path)
+    assert told.startswith(f"{path}:3: data.name: the data set 'leak' is not configured")
+    (told,) = mistakes(path, scale="paper")
+    assert told.startswith(f"{path}:7: data.name: the data set 'elsewhere' is not configured")
+    path = write(tmp_path, text.replace("data: leak", "data: {fraction: 2}"))
+    assert any("data.name: required" in each for each in mistakes(path, sets=["data.name=motion"]))
+
+
 def test_a_scheme_that_needs_an_even_grid_refuses_an_odd_one(tmp_path):
     path = write(
         tmp_path,

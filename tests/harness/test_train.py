@@ -74,7 +74,8 @@ def test_a_loss_that_is_no_number_names_epoch_and_step(training):
 
 
 def test_a_restored_training_stands_where_it_was_saved(training, tmp_path):
-    training._update(next(training.clips.stream(0, 0, 1, Pool(0))))
+    batch = next(training.clips.stream(0, 0, 1, Pool(0)))
+    training._update(batch, len(batch.labels))
     training.state = State(epoch=1, batch=1, loss_sum=3.5, skipped={"v1": "why", "v2": "no"}, lost={"v2": "no"})
     torch.manual_seed(5)
     training.save()

@@ -1,15 +1,22 @@
+import csv
+import io
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from reports import comparison, render
+from reports.metrics import cell_text, spread_text
 from results.collect import frame
 from results.record import Record
 
+Asked = dict[str, list[comparison.Asked]]
+MOTION: comparison.Asked = ("motion", 1, 3, 32)
 
-def record(example: Record, id_: str, seed: int = 0, status: str = "done", **test) -> Record:
-    spec = {**example.spec, "seed": seed}
+
+def record(example: Record, id_: str, seed: int = 0, status: str = "done", data: str = "motion", **test) -> Record:
+    spec = {**example.spec, "seed": seed, "data": {**example.spec["data"], "name": data}}
     tests = [example.tests[0].model_copy(update=test)] if status == "done" else []
     return example.model_copy(update={"id": id_, "spec": spec, "status": status, "tests": tests})
 
@@ -24,6 +31,7 @@ VARIANTS = {
     "a1": (("model.attention", "space"), ("seed", "1")),
     "b0": (("model.attention", "divided"), ("seed", "0")),
 }
+ASKED: Asked = {id_: [MOTION] for id_ in VARIANTS}
 
 
 @pytest.fixture
@@ -37,40 +45,186 @@ def records(example: Record) -> pd.DataFrame:
     )
 
 
+def accuracies(records: pd.DataFrame, variants: comparison.Variants, asked: Asked) -> dict[str, list[str]]:
+    """What is read under each data set and test, row by row."""
+    table = comparison.table(records, variants, asked)
+    shown = [column for column in comparison.columns(records, asked) if column.metric == "top1"]
+    cells = [[cell_text(row, column) for _, row in table.iterrows()] for column in shown]
+    return {f"{column.group}, {column.label}": texts for column, texts in zip(shown, cells, strict=True)}
+
+
 def test_seeds_share_a_row_and_single_ones_have_an_interval(records: pd.DataFrame) -> None:
-    table = comparison.table(records, VARIANTS)
-    (column,) = [each for each in comparison.columns(records) if each.metric == "top1"]
+    table = comparison.table(records, VARIANTS, ASKED)
+    (column,) = [each for each in comparison.columns(records, ASKED) if each.metric == "top1"]
     assert table["scheme"].tolist() == ["attention space", "attention divided"]
     assert table[column.key].tolist() == pytest.approx([60.0, 90.0])
-    assert table[f"{column.key}.std"][0] == pytest.approx(14.142, abs=1e-3)
-    assert (table[f"{column.key}.low"][1], table[f"{column.key}.high"][1]) == pytest.approx((80.0, 95.0))
+    assert [spread_text(row, column) for _, row in table.iterrows()] == ["±14.1, 2 seeds", "80.0–95.0"]
 
 
-def test_each_data_set_and_test_is_a_column(example: Record) -> None:
-    other = record(example, "b0", clips=10)
-    other = other.model_copy(update={"spec": {**other.spec, "data": {**other.spec["data"], "name": "mine"}}})
-    found = frame([record(example, "a0"), other])
-    groups = [(each.group, each.label) for each in comparison.columns(found) if each.metric == "top1"]
-    assert len(groups) == 2
-    assert groups[1][0] == "mine"
-    assert "10 ×" in groups[1][1]
+def test_seeds_that_gave_nothing_are_told_beside_the_mean_of_the_others(example: Record) -> None:
+    found = frame([record(example, "a0"), record(example, "a1", 1, status="failed"), record(example, "b0")])
+    (column,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top1"]
+    row = comparison.table(found, VARIANTS, ASKED).iloc[0]
+    assert spread_text(row, column) == "25.0–29.0, 1 of 2 seeds"
 
 
-@pytest.mark.parametrize(("status", "word"), [("oom", "out of memory"), ("failed", "failed")])
+def test_without_an_interval_none_is_told(records: pd.DataFrame) -> None:
+    bare = records.assign(top1_low=None, top1_high=None)
+    (column,) = [each for each in comparison.columns(bare, ASKED) if each.metric == "top1"]
+    assert spread_text(comparison.table(bare, VARIANTS, ASKED).iloc[1], column) == ""
+
+
+def test_each_data_set_and_test_is_a_column_those_of_a_set_side_by_side(example: Record) -> None:
+    made = frame([record(example, "a0", clips="cover"), record(example, "b0", data="mine")])
+    asked: Asked = {"a0": [MOTION], "b0": [("mine", 1, 3, 32), ("mine", 10, 3, 32)]}
+    found = [(each.group, each.label) for each in comparison.columns(made, asked) if each.metric == "top1"]
+    assert found == [
+        ("motion", "top-1, 1 × 3 of 32"),
+        ("motion", "top-1, cover × 3 of 32"),
+        ("mine", "top-1, 1 × 3 of 32"),
+        ("mine", "top-1, 10 × 3 of 32"),
+    ]
+
+
+@pytest.mark.parametrize(("status", "word"), [("oom", "out of memory"), ("failed", "failed"), ("timeout", "timeout")])
 def test_what_did_not_end_well_is_a_word(example: Record, status: str, word: str) -> None:
     records = frame([record(example, "a0", status=status), record(example, "b0")])
-    assert comparison.table(records, VARIANTS)["device_minutes"].map(str)[1] != word
+    two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
+    assert accuracies(records, two, ASKED) == {"motion, top-1, 1 × 3 of 32": [word, "27.0"]}
+    assert comparison.table(records, two, ASKED)["device_minutes"].map(str)[1] != word
     bare = records.assign(clips_per_s=[None, 1.0])
-    assert comparison.table(bare, VARIANTS)["device_minutes"][0] == word
+    assert comparison.table(bare, two, ASKED)["device_minutes"][0] == word
+
+
+SETS = {id_: (("data", id_.partition("-")[2]), ("model.attention", id_.partition("-")[0]))
+        for id_ in ("space-motion", "space-mine", "joint-motion", "joint-mine")}  # fmt: skip
+ASKED_OF_SETS: Asked = {id_: [(id_.partition("-")[2], 1, 3, 32)] for id_ in SETS}
+
+
+@pytest.fixture
+def halves(example: Record) -> pd.DataFrame:
+    """Of two data sets' jobs: one failed, one did not run."""
+    return frame(
+        [
+            record(example, "space-motion"),
+            record(example, "space-mine", data="mine", status="failed"),
+            record(example, "joint-motion", top1=0.5),
+        ]
+    )
+
+
+def test_a_job_that_failed_takes_the_cell_of_its_data_set_only(halves: pd.DataFrame) -> None:
+    assert accuracies(halves, SETS, ASKED_OF_SETS) == {
+        "motion, top-1, 1 × 3 of 32": ["27.0", "50.0"],
+        "mine, top-1, 1 × 3 of 32": ["failed", "not run"],
+    }
+
+
+def test_a_data_set_whose_every_job_failed_has_its_column(example: Record) -> None:
+    failed = frame([record(example, "b0", status="failed")])
+    assert accuracies(failed, {"b0": VARIANTS["b0"]}, ASKED) == {"motion, top-1, 1 × 3 of 32": ["failed"]}
+
+
+def test_what_is_damaged_or_was_not_tested_says_so(example: Record) -> None:
+    found = frame([example.model_copy(update={"id": "a0", "tests": []})], {"b0": example.spec})
+    two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
+    assert accuracies(found, two, ASKED) == {"motion, top-1, 1 × 3 of 32": ["not tested", "damaged"]}
+
+
+SIZES = {f"s{size}": (("clip.size", f"{size}"),) for size in (32, 48, 64)}
+ASKED_OF_SIZES: Asked = {f"s{size}": [("motion", 1, 3, size)] for size in (32, 48, 64)}
+
+
+@pytest.fixture
+def sizes(example: Record) -> pd.DataFrame:
+    return frame([record(example, "s32"), record(example, "s48", size=48), record(example, "s64", status="oom")])
+
+
+def test_each_clip_size_is_a_column_empty_in_the_rows_of_the_others(sizes: pd.DataFrame) -> None:
+    assert accuracies(sizes, SIZES, ASKED_OF_SIZES) == {
+        "motion, top-1, 1 × 3 of 32": ["27.0", "", ""],
+        "motion, top-1, 1 × 3 of 48": ["", "27.0", ""],
+        "motion, top-1, 1 × 3 of 64": ["", "", "out of memory"],
+    }
+
+
+def test_what_belongs_to_a_column_stands_behind_it(sizes: pd.DataFrame) -> None:
+    names = list(comparison.table(sizes, SIZES, ASKED_OF_SIZES))
+    keys = [column.key for column in comparison.columns(sizes, ASKED_OF_SIZES)]
+    assert [name for name in names if name in keys] == keys
+    at = names.index(keys[2])
+    assert {name.removeprefix(keys[2]) for name in names[at : at + 5]} == {"", ".owed", ".seeds", ".low", ".high"}
 
 
 def test_what_did_not_run_is_a_row(records: pd.DataFrame) -> None:
-    table = comparison.table(records, {**VARIANTS, "c0": (("model.attention", "joint"),)})
+    table = comparison.table(records, {**VARIANTS, "c0": (("model.attention", "joint"),)}, {**ASKED, "c0": [MOTION]})
     assert table["clips_per_s"].tolist()[-1] == "not run"
 
 
+def rendered(records: pd.DataFrame, variants: comparison.Variants, asked: Asked) -> dict[str, list[list[str]]]:
+    """The cells of each row in every format, but those of costs."""
+    table, columns = comparison.table(records, variants, asked), comparison.columns(records, asked)
+    accuracies = [column for column in columns if column.metric == "top1"]
+    notes = comparison.splits(records, variants)
+    console = Console(width=400, file=io.StringIO(), color_system=None)
+    console.print(render.terminal(table, accuracies, "", [], 400, "Variant", notes))
+    markdown = render.markdown(table, accuracies, "", "Variant", notes).split("\n\n")[0].splitlines()[2:]
+    latex = render.latex(table, accuracies, "", "tab:x", "Variant", notes)
+    latex = latex.partition("midrule\n")[2].partition("\\bottomrule")[0]
+    rows = csv.DictReader(io.StringIO(render.csv(table)))
+    assert isinstance(console.file, io.StringIO)
+    assert "nan" not in console.file.getvalue() + latex + "".join(markdown)
+    return {
+        "terminal": [line.split() for line in console.file.getvalue().splitlines()],
+        "markdown": [[cell.strip() for cell in line.strip("|").split("|")[1:]] for line in markdown],
+        "latex": [[cell.strip(" \\") for cell in line.split("&")[1:]] for line in latex.splitlines()],
+        "csv": [[row[column.key] for column in accuracies] for row in rows],
+    }
+
+
+def test_every_format_has_the_state_of_a_failed_job(halves: pd.DataFrame) -> None:
+    found = rendered(halves, SETS, ASKED_OF_SETS)
+    assert ["attention", "space", "27.0", "25.0–29.0", "failed"] in found["terminal"]
+    assert found["markdown"] == [["27.0 (25.0–29.0)", "failed"], ["**50.0** (25.0–29.0)", "not run"]]
+    assert [row[1] for row in found["latex"]] == ["failed", "not run"]
+    assert [row[1] for row in found["csv"]] == ["failed", "not run"]
+
+
+def test_every_format_leaves_the_cell_of_a_test_never_asked_for_empty(sizes: pd.DataFrame) -> None:
+    found = rendered(sizes, SIZES, ASKED_OF_SIZES)
+    assert ["size", "48", "27.0", "25.0–29.0"] in found["terminal"]
+    assert ["size", "64", "out", "of", "memory"] in found["terminal"]
+    for name in ("markdown", "latex", "csv"):
+        assert [[bool(cell) for cell in row] for row in found[name]] == [
+            [True, False, False], [False, True, False], [False, False, True]
+        ], name  # fmt: skip
+
+
+def test_it_tells_the_videos_of_each_data_set_in_every_format(halves: pd.DataFrame) -> None:
+    table, columns = comparison.table(halves, SETS, ASKED_OF_SETS), comparison.columns(halves, ASKED_OF_SETS)
+    notes = comparison.splits(halves, SETS)
+    assert notes == [
+        f"{data}: 800 training and 200 validation videos (lists 01234567 and fedcba98)" for data in ("motion", "mine")
+    ]
+    console = Console(width=120, file=io.StringIO(), color_system=None)
+    console.print(render.terminal(table, columns, "", [], 120, "Variant", notes))
+    assert isinstance(console.file, io.StringIO)
+    assert all(note in console.file.getvalue() for note in notes)
+    assert f"\n\n- {notes[0]}\n- {notes[1]}\n" in render.markdown(table, columns, "", "Variant", notes)
+    assert f"{{\\footnotesize {notes[1]}\\par}}" in render.latex(table, columns, "", "tab:x", "Variant", notes)
+
+
+def test_where_jobs_differ_their_seeds_tell_them_apart(example: Record) -> None:
+    other = record(example, "a1", 1).model_copy(update={"skipped": {"a.mp4": "no frames"}})
+    lines = comparison.splits(frame([record(example, "a0"), other]), VARIANTS)
+    assert [line.partition(":")[0] for line in lines] == [
+        "motion, attention space · seed 0",
+        "motion, attention space · seed 1",
+    ]
+
+
 def test_it_is_rendered_in_every_format(records: pd.DataFrame) -> None:
-    table, columns = comparison.table(records, VARIANTS), comparison.columns(records)
+    table, columns = comparison.table(records, VARIANTS, ASKED), comparison.columns(records, ASKED)
     text = render.markdown(table, columns, comparison.caption("demo"), "Variant")
     assert text.startswith("| Variant |")
     assert "| attention divided |" in text

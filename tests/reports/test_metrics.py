@@ -1,11 +1,12 @@
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.metrics import METRICS, Column, Metric, best_rows, cell_text, groups, is_number, spread_text
+from reports.metrics import METRICS, Column, Metric, best_rows, bounds, cell_text, groups, is_number, spread_text
 
 ACCURACY = Column("set_percent", "top1", "Set", "measured", "measured")
 MEMORY = Column("memory", "peak_memory", "Memory", "measured", "measured")
@@ -39,6 +40,11 @@ def test_words_and_gaps_are_no_numbers(value: object) -> None:
     assert not is_number(value)
 
 
+@pytest.mark.parametrize("value", [3, 3.5, np.int64(3), np.float64(3.5)])
+def test_numbers_of_python_and_of_numpy_are_numbers(value: object) -> None:
+    assert is_number(value)
+
+
 def test_a_word_is_shown_as_it_is() -> None:
     row = pd.Series({"set_percent": "out of memory", "set_percent.low": None})
     assert (cell_text(row, ACCURACY), spread_text(row, ACCURACY)) == ("out of memory", "")
@@ -49,6 +55,24 @@ def test_the_spread_is_the_interval_or_the_deviation_over_seeds() -> None:
     several = pd.Series({"set_percent": 97.5, "set_percent.std": 0.42, "set_percent.seeds": 3})
     assert spread_text(one, ACCURACY) == "94.3–98.9"
     assert spread_text(several, ACCURACY) == "±0.4, 3 seeds"
+    assert spread_text(pd.Series({**several, "set_percent.owed": 3}), ACCURACY) == "±0.4, 3 seeds"
+    assert spread_text(pd.Series({**several, "set_percent.owed": 4}), ACCURACY) == "±0.4, 3 of 4 seeds"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "std", "ends"),
+    [(90.0, 99.0, None, (90.0, 99.0)), (None, None, 0.5, (97.0, 98.0)), (math.nan, math.nan, None, (97.5, 97.5))],
+)
+def test_bounds_are_the_interval_else_a_deviation_to_each_side_else_the_number(
+    low: float | None, high: float | None, std: float | None, ends: tuple[float, float]
+) -> None:
+    row = pd.Series({"a": 97.5, "a.low": low, "a.high": high, "a.std": std}, dtype=object)
+    assert bounds(row, "a") == ends
+
+
+@pytest.mark.parametrize("gap", [None, math.nan])
+def test_a_cell_that_owes_nothing_is_empty(gap: float | None) -> None:
+    assert cell_text(pd.Series({"set_percent": gap}), ACCURACY) == ""
 
 
 def test_best_is_highest_accuracy_and_lowest_memory_with_ties_as_read() -> None:

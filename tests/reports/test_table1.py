@@ -37,7 +37,7 @@ def test_numbers_stand_under_their_units(table: pd.DataFrame) -> None:
     assert divided["tflops_3_views"] == pytest.approx(0.5874)
     assert divided["appearance_percent"] == pytest.approx(99.0)
     assert divided["motion_percent"] == pytest.approx(98.5)
-    assert (divided["motion_percent.low"], divided["motion_percent.high"]) == pytest.approx((95.68, 99.49), abs=0.01)
+    assert (divided["motion_percent.low"], divided["motion_percent.high"]) == pytest.approx((96.5, 100.0))
     assert divided["motion_percent.chance"] == 25
     assert divided["motion_percent.gmacs"] == pytest.approx(3 * 27e-3)
     assert divided["peak_memory_mib"] == 334
@@ -157,6 +157,16 @@ def test_seeds_are_averaged_and_their_deviation_told(
     assert cell(rows, "space", "motion_percent") == pytest.approx(25)
     assert cell(rows, "space", "motion_percent.std") == pytest.approx(5)
     assert cell(rows, "space", "motion_percent.seeds") == 3
+
+
+def test_without_an_interval_none_is_told(
+    records: pd.DataFrame, costs: pd.DataFrame, published_rows: pd.DataFrame
+) -> None:
+    rows = table(records.assign(top1_low=None, top1_high=None), costs, published_rows, "demo")
+    assert (cell(rows, "space", "motion_percent.low"), cell(rows, "space", "motion_percent.high")) == (None, None)
+    assert answer(rows, "demo")[1] == (
+        "On the motion set, Divided Space-Time is the most accurate (98.5 %; no other is within its uncertainty)."
+    )
 
 
 def test_two_trainings_of_one_seed_are_refused(

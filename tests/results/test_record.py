@@ -33,7 +33,9 @@ def test_a_diverged_loss_stays_plain_json(example: Record) -> None:
 
 def test_a_newer_version_is_named_before_all_else(example: Record) -> None:
     text = changed(example, schema_version=SCHEMA_VERSION + 1, colour="unknown field", epochs="another form")
-    with pytest.raises(RecordError, match=r"^r\.json: schema_version 3: written by a newer .* update the harness$"):
+    with pytest.raises(
+        RecordError, match=rf"^r\.json: schema_version {SCHEMA_VERSION + 1}: written by a newer .* update the harness$"
+    ):
         parse(text, "r.json")
 
 

@@ -76,7 +76,7 @@ def test_keys_are_those_of_the_rows() -> None:
 @pytest.mark.parametrize("compressed", [True, False])
 def test_scores_are_written_whole_and_read_back(tmp_path: Path, compressed: bool) -> None:
     scored = made(repeats=True)
-    scored.undecodable, scored.seconds = {"v3": "damaged"}, 3.5
+    scored.undecodable, scored.seconds = {"10x3": {"v3": "damaged"}}, 3.5
     scored.taken["coverx1"] = {0: (0.0, 1.0), 4: (1.0,)}
     path = tmp_path / "scores" / file_name(32)
     scored.write(path, compressed=compressed)

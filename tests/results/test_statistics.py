@@ -4,38 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap
 
-from results.statistics import bootstrap_interval, mean_std, wilson_interval
-
-counts = st.integers(1, 20_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
-
-
-@given(counts, st.floats(0.5, 0.999))
-def test_wilson_is_scipys(counted: tuple[int, int], confidence: float) -> None:
-    interval = binomtest(*counted).proportion_ci(confidence, method="wilson")
-    assert wilson_interval(*counted, confidence) == pytest.approx((interval.low, interval.high), abs=1e-9)
-
-
-@given(counts)
-def test_the_interval_holds_the_share_and_stays_a_share(counted: tuple[int, int]) -> None:
-    low, high = wilson_interval(*counted)
-    assert 0 <= low <= counted[0] / counted[1] <= high <= 1
-
-
-@given(counts)
-def test_right_and_wrong_mirror_each_other(counted: tuple[int, int]) -> None:
-    correct, n = counted
-    low, high = wilson_interval(correct, n)
-    assert wilson_interval(n - correct, n) == pytest.approx((1 - high, 1 - low))
-
-
-def test_the_interval_keeps_its_width_at_the_ends() -> None:
-    assert wilson_interval(200, 200)[0] == pytest.approx(0.98115, abs=1e-5)
-
-
-@pytest.mark.parametrize("counted", [(0, 0), (3, 2), (-1, 2)])
-def test_impossible_counts_are_refused(counted: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="0 <= correct <= n"):
-        wilson_interval(*counted)
+from results.statistics import bootstrap_interval, mean_std, share_interval
 
 
 @given(st.integers(20, 400), st.floats(0.1, 0.9), st.integers(0, 99))
@@ -77,3 +46,15 @@ def test_one_value_has_no_spread() -> None:
 def test_no_value_has_no_mean() -> None:
     with pytest.raises(ValueError, match="no values"):
         mean_std([])
+
+
+@pytest.mark.parametrize("videos", [1, 20, 200])
+def test_none_or_all_right_says_what_the_binomial_distribution_says(videos):
+    low, high = binomtest(videos, videos).proportion_ci(0.95, "exact")
+    assert share_interval([True] * videos) == pytest.approx((low, high))
+    assert share_interval([False] * videos) == pytest.approx((1 - high, 1 - low))
+
+
+def test_a_share_between_them_is_bootstrapped():
+    answers = [True, True, False, True]
+    assert share_interval(answers) == bootstrap_interval(answers)

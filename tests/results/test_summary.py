@@ -5,16 +5,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, recall_score
 
 from results.scores import CROPS, Scores
-from results.statistics import bootstrap_interval
+from results.statistics import share_interval
 from results.summary import confusion
 from results.summary import test as summary
 
 
-def scored(views: list, labels: list[int], crops: int = 1, undecodable: dict[str, str] | None = None) -> Scores:
+def scored(views: list, labels: list[int], crops: int = 1, **undecodable: dict[str, str]) -> Scores:
     """`views` [v n k]: n clips x crops of each video; the views of an undecodable one are left out."""
     ids = tuple(f"v{i}" for i in range(len(labels)))
     classes = len(next(filter(None, views))[0])
-    made = Scores(ids, np.array(labels), classes, {"size": 32}, undecodable or {})
+    made = Scores(ids, np.array(labels), classes, {"size": 32}, undecodable)
     clips = len(next(filter(None, views))) // crops
     taken = made.taken[f"{clips}x{crops}"] = {}
     for video, rows in enumerate(views):
@@ -33,7 +33,7 @@ def test_softmax_is_averaged_over_views_and_not_voted() -> None:
 
 
 def test_an_undecodable_video_counts_as_wrong() -> None:
-    made = scored([[[1.0, 0.0]], []], [0, 0], undecodable={"v1": "damaged"})
+    made = scored([[[1.0, 0.0]], []], [0, 0], **{"1x1": {"v1": "damaged"}})
     test = summary(made, 1, 1)
     assert (test.videos, test.answered, test.top1, test.undecodable) == (2, 1, 0.5, {"v1": "damaged"})
     assert test.per_class == [0.5, None]
@@ -41,12 +41,12 @@ def test_an_undecodable_video_counts_as_wrong() -> None:
 
 
 def test_a_video_of_which_another_protocol_did_not_decode_is_answered() -> None:
-    test = summary(scored([[[1.0, 0.0]]], [0], undecodable={"v0": "damaged further on"}), 1, 1)
+    test = summary(scored([[[1.0, 0.0]]], [0], **{"3x1": {"v0": "damaged further on"}}), 1, 1)
     assert (test.answered, test.undecodable) == (1, {})
 
 
 def test_where_nothing_decodes_nothing_is_right() -> None:
-    made = Scores(("v0",), np.array([1]), 2, {"size": 32}, {"v0": "damaged"}, taken={"1x1": {}})
+    made = Scores(("v0",), np.array([1]), 2, {"size": 32}, {"1x1": {"v0": "damaged"}}, taken={"1x1": {}})
     test = summary(made, 1, 1)
     assert (test.top1, test.answered, test.class_mean, test.clips_per_video) == (0.0, 0, 0.0, 0.0)
     assert np.isnan(test.loss)
@@ -64,7 +64,7 @@ def test_accuracies_agree_with_counting_by_hand(classes: int, videos: int, seed:
     right = [n < 1 for n in better]
     assert test.top1 == pytest.approx(np.mean(right))
     assert test.top5 == pytest.approx(sum(n < 5 for n in better) / videos)
-    assert (test.top1_low, test.top1_high) == bootstrap_interval(right)
+    assert (test.top1_low, test.top1_high) == share_interval(right)
     chosen = averaged.argmax(axis=1)
     present = sorted(set(labels.tolist()))
     assert test.class_mean == pytest.approx(recall_score(labels, chosen, labels=present, average="macro"))

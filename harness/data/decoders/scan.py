@@ -102,8 +102,10 @@ def pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
 
 
 def words(error: Exception, damage: str = "not a video, or cut short") -> str:
-    """What FFmpeg says, without its number and the file's name; `damage` for its "Invalid data"."""
+    """What FFmpeg says, without its number and the file's name; `damage` for its "Invalid data". Never nothing."""
     said = getattr(error, "strerror", None) or str(error)
+    if not said:  # as Python's own MemoryError
+        return "not enough memory" if isinstance(error, MemoryError) else type(error).__name__
     return damage if said == "Invalid data found when processing input" else said
 
 

@@ -1,1 +1,1 @@
-"""Readers of annotation formats, one a file; what they share is in text, rows, labels, finder, splits and entry."""
+"""Readers of annotation formats, one a file; what they share is in text, labels, finder, splits and entry."""

@@ -4,24 +4,19 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from harness.checks import one_of
 from harness.data.formats.labels import read_names
 from harness.data.formats.splits import Annotations
 from harness.data.videos import DatasetError, Decoder, Sampling
+from harness.value import Value
 
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 ANNOTATION_SUFFIXES = (".csv", ".json", ".tsv", ".txt")
 
 Seed = Annotated[int, Field(ge=0)]
-
-
-class Value(BaseModel):
-    """A frozen value that refuses unknown keys and silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Entry(Value):
@@ -63,9 +58,15 @@ class Entry(Value):
             if self.at(name).is_file():
                 return self.at(name)
         folder = self.root / self.annotations
+        if not folder.is_dir():
+            raise DatasetError(f"there is no folder {folder}")
         present = sorted(path.name for path in folder.glob("*") if path.suffix in ANNOTATION_SUFFIXES)
         there = f"; there are {one_of(present[:8])}" if present else ""
         raise DatasetError(f"{folder}: no file {' or '.join(names[:2])} in it{there}")
+
+    def quick_count(self) -> int | None:
+        """How many classes there are, where this is said or listed; None where annotations would have to be read."""
+        return self.classes or len(self.names()) or None
 
     @abstractmethod
     def files(self) -> tuple[Path, ...]:

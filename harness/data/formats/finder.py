@@ -8,8 +8,17 @@ from pathlib import Path
 from harness.data.videos import DatasetError
 
 VIDEO_SUFFIXES = frozenset(
-    (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".ts")
-)
+    (".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m4v", ".mkv",
+     ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts",
+     ".vob", ".webm", ".wmv")
+)  # fmt: skip
+"""Of containers with times, which both decoders read; a raw stream (.h264, .y4m) has none."""
+COMPANIONS = frozenset(
+    (".aac", ".ass", ".bmp", ".csv", ".db", ".description", ".flac", ".h5", ".html", ".info", ".ini", ".jpeg",
+     ".jpg", ".json", ".jsonl", ".log", ".m4a", ".md", ".mp3", ".npy", ".npz", ".pdf", ".pkl", ".png", ".pt", ".py",
+     ".sh", ".srt", ".tif", ".tiff", ".tsv", ".txt", ".vtt", ".wav", ".webp", ".xml", ".yaml", ".yml")
+)  # fmt: skip
+"""Notes, pictures, sound and features, which lie beside videos and are none."""
 TIME_SPAN = re.compile(r"_\d{6}_\d{6}$")
 """Start and end in seconds, which the official Kinetics downloader puts behind a video's id."""
 
@@ -19,8 +28,18 @@ def is_video(name: str) -> bool:
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
 
 
+def is_companion(name: str) -> bool:
+    """Whether a file that is no video is of a kind that lies beside videos, so that nobody misses it."""
+    return Path(name).suffix.lower() in COMPANIONS
+
+
 def videos_below(folder: Path) -> Iterator[str]:
-    """The videos in a folder and the folders in it, as paths relative to it, in order; hidden names are passed over.
+    """The videos among `files_below`."""
+    return filter(is_video, files_below(folder))
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """The files in a folder and the folders in it, as paths relative to it, in order; hidden names are passed over.
 
     Links are followed, but not round in a circle. Raises DatasetError for a folder that cannot be read.
     """
@@ -34,7 +53,7 @@ def _below(folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Itera
             here = (status.st_dev, status.st_ino)
             if here not in above:
                 yield from _below(f"{folder}/{name}", f"{prefix}{name}/", above | {here})
-        elif is_video(name):
+        else:
             yield prefix + name
 
 
@@ -54,6 +73,11 @@ def _listed(folder: str) -> list[tuple[str, bool]]:
 def folders_in(folder: Path) -> list[str]:
     """The names of the folders in a folder, in order; hidden ones are passed over."""
     return [name for name, is_folder in _listed(str(folder)) if is_folder]
+
+
+def videos_in(folder: Path) -> list[str]:
+    """The names of the videos directly in a folder, in order."""
+    return [name for name, is_folder in _listed(str(folder)) if not is_folder and is_video(name)]
 
 
 class Finder:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from harness.checks import one_of
 from harness.data.formats.entry import Entry, Separator
+from harness.data.formats.finder import is_video
 from harness.data.formats.labels import By
-from harness.data.formats.splits import Annotations, Row, annotations
+from harness.data.formats.splits import SEPARATORS, Annotations, Row, annotations
 from harness.data.formats.text import Mistakes, rows, text, whole
 
 OFFICIAL = ("label", "youtube_id", "time_start", "time_end")
@@ -55,10 +56,15 @@ class Kinetics(Entry):
             if not written.strip():
                 continue
             name, label = _parted(written.strip(), self.separator)
-            if name and label:
+            if name and label and not ("." in label and self._holds_path(label)):
                 yield Row(line, name, label)
                 continue
             mistakes.add(path, line, f"expected {said}, read {written[:80]!r}{self._hint(written)}")
+
+    def _holds_path(self, label: str) -> bool:
+        """Whether a label is the end of a path with spaces, and the label behind another separator."""
+        others = (other for other in SEPARATORS if other != self.separator)
+        return any(is_video(label.rpartition(other)[0].strip(' "')) for other in others)
 
     def _hint(self, written: str) -> str:
         others = [other for other in (",", "\t", ";", " ") if other != (self.separator or " ") and other in written]

@@ -51,6 +51,8 @@ class Numbering:
     by: By
     listed: bool
     """Whether the classes were given, and not gathered from the labels."""
+    lowest: int = 0
+    """The least number that a label has."""
 
     def problem(self, label: str) -> str:
         """Why a label text is none of the classes."""
@@ -62,7 +64,26 @@ class Numbering:
         most = f" to {len(self.classes) - 1}" if self.listed else ""
         if not self.listed and whole(label) is not None:
             return f"the label {label} would make more classes than there are videos; if it is right, say `classes:`"
-        return f"the label must be a whole number from 0{most}, read {label!r}"
+        begin = whole(label) is not None and self.lowest == 1
+        hint = "; the labels begin at 1, and classes are numbered from 0" if begin else ""
+        return f"the label must be a whole number from 0{most}, read {label!r}{hint}"
+
+    def gap(self, trained: Collection[int]) -> tuple[int, str] | None:
+        """The label to tell of, and why, where classes that nobody listed have no number without a training video.
+
+        Labels that begin at 1, or that leave some out, would else make classes that no video has.
+        """
+        absent = [number for number in range(len(self.classes)) if number not in trained]
+        if self.listed or self.by == "names" or not absent:
+            return None
+        numbers = ", ".join([*map(str, absent[:8]), *(["..."] if len(absent) > 8 else [])])
+        said = f"no training video has the label {numbers}, and classes are numbered 0, 1, 2, ..."
+        if self.lowest:
+            said = f"the labels begin at {self.lowest}, and classes are numbered from 0"
+        remedy = "number them so, or say `labels: names` to take the numbers for names; if there are classes without "
+        remedy += f"training videos, say how many classes there are: `classes: {len(self.classes)}`"
+        written = sorted(set(self.numbers.values()))
+        return next(number for number in written if number >= absent[0]), f"{said}: {remedy}"
 
 
 def numbering(
@@ -87,11 +108,13 @@ def numbering(
     mostly = by or ("names" if 2 * len(written) < len(texts) else "numbers")
     reach = len(names) or count or most
     numbers = {text: int(text) for text in written if int(text) < reach}
+    lowest = min(numbers.values(), default=0)
     if names:
         meant = {name: number for number, name in enumerate(names)}
-        return Numbering(names, {"names": meant, "numbers": numbers, None: {**numbers, **meant}}[by], mostly, True)
+        known = {"names": meant, "numbers": numbers, None: {**numbers, **meant}}[by]
+        return Numbering(names, known, mostly, True, lowest)
     if mostly == "names":
         classes = tuple(sorted(text for text in trained if text and (by or whole(text) is None)))
         return Numbering(classes, {name: number for number, name in enumerate(classes)}, "names", False)
     classes = tuple(map(str, range(count or 1 + max(numbers.values(), default=-1))))
-    return Numbering(classes, numbers, "numbers", count is not None)
+    return Numbering(classes, numbers, "numbers", count is not None, lowest)

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from harness.data.videos import DatasetError, Video
 
 CLASSES_BELOW = 10_000
 """Numbers of classes that a list may reach by itself, however few its videos."""
+
+SEPARATORS = (",", ";", "\t", "|")
 
 
 class Annotations(NamedTuple):
@@ -65,6 +68,8 @@ def annotations(
 ) -> Annotations:
     """Rows as videos: names as files of `folder`, label texts as numbers; raises DatasetError with every mistake."""
     trained, tested = ({row.label for row in rows} for _, rows in (train, val))
+    if mistakes.found:  # rows are lacking that may have named a class, so that none is told to be unknown
+        trained |= tested
     try:
         made = numbering(trained, tested, names, count, by, max(CLASSES_BELOW, len(train[1]) + len(val[1])))
     except DatasetError as error:
@@ -73,6 +78,8 @@ def annotations(
         raise
     finder = Finder(folder)
     listed = [_listed(path, rows, _Bare(finder, path, mistakes), made, mistakes) for path, rows in (train, val)]
+    if not mistakes.found:
+        _tell_gap(made, listed, mistakes)
     return checked(made.classes, listed[0], listed[1], mistakes)
 
 
@@ -92,6 +99,16 @@ def _listed(path: Path, rows: Sequence[Row], bare: "_Bare", made: Numbering, mis
         split.lines.append(line)
     bare.tell_if_none()
     return split
+
+
+def _tell_gap(made: Numbering, listed: Sequence[Listed], mistakes: Mistakes) -> None:
+    """Note where numbers of classes are left out, on the first line that has the label behind them."""
+    if gap := made.gap({video.label for video in listed[0].videos}):
+        number, problem = gap
+        places = ((split, line) for split in listed for video, line in zip(split.videos, split.lines, strict=True)
+                  if video.label == number)  # fmt: skip
+        for split, line in itertools.islice(places, 1):
+            mistakes.add(split.path, line, problem)
 
 
 class _Bare:
@@ -116,15 +133,17 @@ class _Bare:
         """A list of which nothing at all is found has a wrong root or prefix, and not missing files."""
         if self.absent and not self.found:
             first = self.absent[0]
-            said = f"no video {first.name} with an extension below {self.finder.folder}"
-            self.mistakes.add(self.path, first.line, f"{said}, nor any other of this list: is the root right?")
+            said = f"no video {first.name} with an extension below {self.finder.folder}, nor any other of this list"
+            others = [other for other in SEPARATORS if other in first.label]
+            hint = f" And the separator (`separator: {others[0]!r}`)? The label is {first.label!r}." if others else ""
+            self.mistakes.add(self.path, first.line, f"{said}: is the root right?{hint}")
 
 
 def checked(classes: tuple[str, ...], train: Listed, val: Listed, mistakes: Mistakes) -> Annotations:
     """Both splits without their lines; raises all mistakes at once, repeated videos and shared ones among them."""
-    for split in (train, val):
-        if not split.videos and not mistakes.found:
-            mistakes.add(split.path, 0, "the split is empty: no video is listed")
+    empty = [(split, word) for split, word in ((train, "training"), (val, "validation")) if not split.videos]
+    for split, word in () if mistakes.found else empty:
+        mistakes.add(split.path, 0, f"the {word} split is empty: no video is listed")
     videos = [*train.videos, *val.videos]
     if any(len(set(map(key, videos))) < len(videos) for key in KEYS):
         _tell_repeated(train, val, mistakes)
@@ -173,6 +192,17 @@ def share_of_each_class(rows: Sequence[Row], share: float, seed: int) -> tuple[l
     for members in by_class.values():
         held.update(members[: min(len(members) - 1, max(1, round(share * len(members))))])
     return [row for index, row in enumerate(rows) if index not in held], [rows[index] for index in sorted(held)]
+
+
+def held_out(
+    path: Path, rows: Sequence[Row], share: float, seed: int, mistakes: Mistakes
+) -> tuple[list[Row], list[Row]]:
+    """`share_of_each_class` of what `path` lists, noting where that holds nothing out."""
+    train, val = share_of_each_class(rows, share, seed)
+    if train and not val and not mistakes.found:
+        said = "no class has two videos, of which `val_share` could hold one out"
+        mistakes.add(path, 0, f"the validation split is empty: {said}")
+    return train, val
 
 
 @contextmanager

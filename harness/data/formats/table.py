@@ -6,10 +6,11 @@ from pathlib import Path
 from pydantic import model_validator
 
 from harness.checks import did_you_mean, one_of
-from harness.data.formats.entry import Entry, Seed, Separator, Share, Value
+from harness.data.formats.entry import Entry, Seed, Separator, Share
 from harness.data.formats.labels import By
-from harness.data.formats.splits import Annotations, Row, annotations, share_of_each_class
+from harness.data.formats.splits import Annotations, Row, annotations, held_out
 from harness.data.formats.text import Mistakes, rows, whole
+from harness.value import Value
 
 
 class Columns(Value):
@@ -55,7 +56,9 @@ class Table(Entry):
             raise ValueError("say either `list`, or `train` and `val`")
         if self.list is None and (self.val_share or self.columns.split):
             raise ValueError("`val_share` and `columns.split` split one `list`; `train` and `val` are split already")
-        if self.list is not None and bool(self.val_share) == bool(self.columns.split):
+        if self.val_share and self.columns.split:
+            raise ValueError("`columns.split` and `val_share` both say how `list` is split; keep one of them")
+        if self.list is not None and not (self.val_share or self.columns.split):
             raise ValueError("say how `list` is split: `columns: {split: ...}`, or `val_share: 0.2` and a `seed`")
         return self
 
@@ -80,7 +83,7 @@ class Table(Entry):
     def _parts(self, path: Path, mistakes: Mistakes) -> tuple[Sequence[Row], Sequence[Row]]:
         if self.val_share:
             listed = read_rows(path, self.separator, self.columns, mistakes)
-            return share_of_each_class(listed, self.val_share, self.seed)
+            return held_out(path, listed, self.val_share, self.seed, mistakes)
         train: list[Row] = []
         val: list[Row] = []
         known = self.splits
@@ -93,6 +96,10 @@ class Table(Entry):
                 allowed = (*known.train, *known.val, *known.left_out)
                 problem = f"unknown split {split!r}{did_you_mean(split, allowed)}; allowed: {one_of(allowed)}"
                 mistakes.add(path, row.line, f"{problem} (see `splits`)")
+        for word, found, words in (("training", train, known.train), ("validation", val, known.val)):
+            if not (found or mistakes.found):
+                said = f"no row says {' or '.join(words)} in the column {self.columns.split!r}"
+                mistakes.add(path, 0, f"the {word} split is empty: {said} (see `splits`)")
         return train, val
 
 

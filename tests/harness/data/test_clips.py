@@ -96,6 +96,27 @@ def test_a_clip_does_not_depend_on_the_batch_size(dataset):
     assert np.array_equal(large.drawn.seeds, np.concatenate([batch.drawn.seeds for batch in small]))
 
 
+def test_the_clip_of_a_video_is_the_one_that_its_batch_holds(dataset):
+    clips = clips_of(dataset, recipe=RECIPE.model_copy(update={"mixup": 0.4}))
+    for epoch in (0, 3):
+        order = np.random.default_rng([0, epoch, 0]).permutation(16).tolist()
+        batches = streamed(clips, epoch)
+        for place, index in enumerate(order):
+            alone, (batch, row) = clips.alone(epoch, index), divmod(place, 6)
+            assert np.array_equal(alone.clips[0], batches[batch].clips[row])
+            assert alone.labels.tolist() == [clips.videos[index].label]
+            assert alone.drawn.mirrored.tolist() == [batches[batch].drawn.mirrored[row]]
+            assert alone.drawn.seeds.tolist() == [batches[batch].drawn.seeds[row]]
+            assert alone.drawn.mix == 1.0
+
+
+def test_the_clip_of_a_video_that_does_not_decode_says_why(damaged):
+    clips = clips_of(damaged)
+    alone = clips.alone(0, 3)
+    assert len(alone.clips) == 0
+    assert [alone.skipped] == [batch.skipped for batch in streamed(clips) if batch.skipped]
+
+
 def test_a_fraction_takes_fewer_videos(dataset):
     assert len(clips_of(dataset, fraction=0.5).videos) == 8
     assert clips_of(dataset, fraction=0.5).batches_per_epoch == 2

@@ -4,7 +4,16 @@ from pathlib import Path
 import pytest
 
 from harness.data import datasets
-from harness.data.datasets import FORMATS, KNOWN, PUBLISHED_SIZES, class_count, configured_names, open_dataset, require
+from harness.data.datasets import (
+    FORMATS,
+    KNOWN,
+    PUBLISHED_SIZES,
+    class_count,
+    configured,
+    configured_names,
+    open_dataset,
+    require,
+)
 from harness.data.videos import DatasetError
 
 
@@ -80,8 +89,12 @@ def test_a_known_set_needs_no_format(tmp_path):
         ("mine", "mine: {format: kinetics, root: /d, classes: many}", "classes: expected a whole number"),
         ("mine", "mine: {format: kinetics, root: 7}", r"mine\.root: "),
         ("mine", "mine: {format: table, root: /d, list: a.csv}", "say how `list` is split"),
-        ("mine", "mine: {format: table, root: /d, list: a.csv, columns: {vidoe: x}}",
-         r"mine\.columns\.vidoe: unknown key 'vidoe'"),
+        ("mine", "mine: {format: table, root: /d, list: a.csv, columns: {lable: x}}",
+         r"columns\.lable: unknown key 'lable' \(did you mean 'label'\?\); allowed: video, label, split, first, last"),
+        ("../evil", "../evil: {format: folder, root: /d}", r"'\.\./evil' cannot name a data set: a name is at most 64 "),
+        (".hidden", "", "begins with none of"),
+        ("a b", "a b: {format: folder, root: /d}", "letters, digits, `.`, `_` and `-`"),
+        ("x" * 65, "", "at most 64"),
         ("mine", "mine: {format: kinetics, root: /d, decoder: opencv}", r"decoder: 'opencv' is not allowed"),
         ("k400", "k400: {root: /d, flip: false}", "its sampling and mirroring are its protocol's"),
         ("k400", "k400: {root: /d, classes: 200}", "k400: it has 400 classes, not 200"),
@@ -184,6 +197,34 @@ def test_what_a_run_would_miss_is_told_before(tmp_path):
     require("motion", None)
 
 
+@pytest.mark.parametrize("ask", [class_count, require, open_dataset])
+def test_what_is_wrong_on_disk_is_told_below_the_line_of_the_entry(tmp_path, ask):
+    def told() -> str:
+        with pytest.raises(DatasetError) as caught:
+            ask("mine", **({"cache": tmp_path} if ask is open_dataset else {}), datasets_file=file)
+        return str(caught.value)
+
+    file = configure(tmp_path, "\nmine: {format: kinetics, root: nowhere}\n")
+    assert told().startswith(f"{file}:2: mine: there is no folder {tmp_path}/nowhere")
+    (tmp_path / "nowhere").mkdir()
+    assert told() == f"{file}:2: mine: {tmp_path}/nowhere: no file train.csv in it"
+    if ask is require:
+        return  # which reads no list
+    kinetics(tmp_path / "nowhere", train="a.mp4 0\nb.mp4\n")
+    assert told().startswith(f"{file}:2: mine: {tmp_path}/nowhere/train.csv:2: expected `path label`")
+    kinetics(tmp_path / "nowhere", train="a.mp4\nb.mp4\n")
+    first, second, _ = told().splitlines()
+    assert first == f"{file}:2: mine:"
+    assert second.startswith(f"{tmp_path}/nowhere/train.csv:1: ")
+
+
+def test_the_names_that_are_kept_in_files_are_plain(tmp_path):
+    kinetics(tmp_path / "clips")
+    for name in ("ucf101", "my-set_2.1", "дом", "_x"):
+        file = configure(tmp_path, f"{name}: {{format: kinetics, root: clips}}\n")
+        assert open_dataset(name, cache=tmp_path, datasets_file=file).name == name
+
+
 def test_what_the_system_refuses_is_told(tmp_path):
     file = configure(tmp_path, f"mine: {{format: kinetics, root: ., train: {'x' * 300}}}\n")
     with pytest.raises(DatasetError, match=r":1: mine: .*File name too long"):
@@ -196,6 +237,33 @@ def test_names_and_places_of_configured_sets(tmp_path):
     file = configure(tmp_path, "k400: {root: /data/k400}\nmine: 7\n")
     assert configured_names(file) == {"k400": "/data/k400", "mine": ""}
     assert configured_names(tmp_path / "absent.yaml") == configured_names(None) == {}
+
+
+def test_configured_sets_are_listed_without_reading_their_lists(tmp_path, monkeypatch):
+    for name in ("sit", "clap"):
+        (tmp_path / "videos" / name).mkdir(parents=True)
+    monkeypatch.setattr(datasets, "_read", lambda entry: pytest.fail("read"))
+    lines = [
+        "k400: {format: folder, root: /d}",
+        "howto100m: {root: /d, classes: 3}",
+        "mine: {format: folder, root: videos, val_share: 0.2}",
+        "said: {format: kinetics, root: /d, classes: 7}",
+        "unread: {format: kinetics, root: videos}",
+        "gone: {format: folder, root: /d}",
+        "wrong: 7",
+        "../evil: {format: folder, root: videos, val_share: 0.2}",
+    ]
+    assert configured(configure(tmp_path, "\n".join(lines))) == {
+        "k400": ("folder", 400, "/d"),
+        "howto100m": ("howto100m", 3, "/d"),
+        "mine": ("folder", 2, "videos"),
+        "said": ("kinetics", 7, "/d"),
+        "unread": ("kinetics", None, "videos"),
+        "gone": ("folder", None, "/d"),
+        "wrong": ("", None, ""),
+        "../evil": ("folder", None, "videos"),
+    }
+    assert configured(None) == {}
 
 
 def test_embedded_sets_need_no_entry_and_heed_none(tmp_path, embedded_cache):

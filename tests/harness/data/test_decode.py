@@ -14,10 +14,10 @@ from harness.data.decoders.pyav_file import PyavFile
 from harness.data.sampling import (
     dense_indices,
     frame_step,
+    indices_at,
     middle_or_spread_starts,
     random_segment_indices,
     random_start,
-    segment_indices,
 )
 from tests.harness.data.counters import KINDS, VFR, number, numbers, picture, write
 
@@ -52,8 +52,8 @@ def samples(length, fps):
         yield dense_indices(length, 8, step, start)
     yield from (
         random_segment_indices(length, 8, generator),
-        segment_indices(length, 8),
-        segment_indices(length, 16, 1, 2),
+        indices_at("segment", length, 8, step, 0.5),
+        indices_at("segment", length, 16, step, 0.75),
     )
     yield generator.integers(0, length, 12)
 

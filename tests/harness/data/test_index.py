@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from harness.data import index
+from harness.data.pool import Pool
 from harness.data.videos import Dataset, Video, digest
 
 
@@ -117,6 +118,40 @@ def test_only_what_changed_is_opened_again(dataset, path, monkeypatch):
     }
 
 
+def test_what_was_wrong_is_looked_at_again_and_what_was_right_is_not(dataset, path, monkeypatch):
+    """A disk that did not answer, or permissions: the file is the same, and what was said of it no longer holds."""
+    sick = str(dataset.train[1].path)
+    learnt = index.learn
+
+    def denied(task):
+        facts = learnt(task)
+        return replace(facts, problem="Permission denied") if task.path == sick else facts
+
+    monkeypatch.setattr(index, "learn", denied)
+    assert learn(dataset, path, workers=0)[sick].problem == "Permission denied"
+    opened = []
+    monkeypatch.setattr(index, "learn", lambda task: opened.append(task.path) or learnt(task))
+    assert learn(dataset, path, workers=0)[sick].problem == ""
+    assert opened == [sick]
+    learn(dataset, path, workers=0)
+    assert opened == [sick]
+
+
+def test_files_that_are_decoded_whole_have_the_time_for_it(dataset, path, monkeypatch):
+    limits = []
+
+    class Timed(Pool):
+        def __init__(self, workers, timeout_s):
+            limits.append(timeout_s)
+            super().__init__(workers, timeout_s)
+
+    monkeypatch.setattr(index, "Pool", Timed)
+    learn(dataset, path, workers=0)
+    learn(dataset, path, workers=0, whole=True)
+    assert limits == [index.ENDS_LIMIT_S, index.WHOLE_LIMIT_S]
+    assert index.WHOLE_LIMIT_S >= 10 * index.ENDS_LIMIT_S
+
+
 def test_whole_files_are_decoded_when_asked(dataset, path):
     assert not any(facts.whole for facts in learn(dataset, path).values())
     assert all(facts.whole for facts in learn(dataset, path, whole=True).values())
@@ -130,6 +165,30 @@ def test_a_stopped_index_goes_on(dataset, path):
     assert learn(dataset, path) == whole
     assert learn(dataset, path) == whole
     assert json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+
+
+@pytest.mark.parametrize("pieces", [4, 5, 100])
+def test_every_frame_of_a_whole_file_is_read_once(pieces, monkeypatch):
+    monkeypatch.setattr(index, "PIECE_FRAMES", pieces)
+    asked = []
+    index._decode(lambda indices, *_: asked.append(indices.tolist()), 13, True)
+    assert [index for piece in asked for index in piece] == list(range(13))
+    assert max(map(len, asked)) <= pieces
+    assert len(asked) == -(-13 // pieces)
+
+
+def gone(task: index.Task) -> index.Facts:
+    if task.path.endswith("2.mp4"):
+        Path(task.path).unlink(missing_ok=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return index.Facts(task.path, frames=10, codec="h264")
+
+
+def test_a_file_that_is_lost_and_gone_is_missing_and_ends_nothing(dataset, path, monkeypatch):
+    monkeypatch.setattr(index, "learn", gone)
+    facts = learn(dataset, path)
+    assert [(Path(name).stem, each.problem) for name, each in facts.items() if each.problem] == [("2", "no such file")]
+    assert len(facts) == 6
 
 
 def kill(task: index.Task) -> index.Facts:

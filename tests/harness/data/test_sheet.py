@@ -2,10 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from harness.data import sheet
+from harness.data.augment import shown
+from harness.data.clips import TrainClips
 from harness.data.datasets import open_dataset
+from harness.data.pool import Pool
 from harness.data.videos import Video
 from harness.single import job
 
@@ -35,6 +39,24 @@ def test_training_rows_hold_what_is_done_to_a_clip(dataset):
     assert np.array_equal(one.frames, again.frames)
     assert one.frames.shape == augmented.frames.shape == (3, 32, 32, 3)
     assert not np.array_equal(one.frames, augmented.frames)
+
+
+def test_training_rows_are_the_clips_of_the_first_epoch(embedded_cache):
+    dataset = open_dataset("appearance", cache=embedded_cache)  # whose clips are mirrored
+    spec = job("timesformer", [*SETS, "data=appearance", "recipe.augment=rand", "data.fraction=0.2"])
+    clips = TrainClips(dataset, spec.clip, spec.recipe, spec.data.fraction, spec.seed)
+    with Pool(0) as pool:
+        batches = list(clips.stream(0, 0, 1, pool))
+    trained = {
+        frames.tobytes()
+        for b in batches
+        for frames in shown(torch.from_numpy(b.clips), b.drawn, spec.clip, spec.recipe).numpy()
+    }
+    assert len({flag for b in batches for flag in b.drawn.mirrored.tolist()}) == 2
+    rows = sheet.rows(dataset, spec, "train", 8)
+    assert len(rows) == 8
+    assert {row.video for row in rows} <= {video.id for video in clips.videos}
+    assert {row.frames.tobytes() for row in rows} <= trained
 
 
 def test_blue_comes_first_where_the_model_gets_it_so(dataset):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from harness.data.decoders.file import DecodeError, changed_ns
-from harness.data.decoders.scan import scan
+from harness.data.decoders.scan import scan, words
 from tests.harness.data.counters import KINDS, VFR, write
 
 
@@ -57,6 +57,14 @@ def test_where_timestamps_cannot_tell_frames_are_counted(scanned):
 
 def test_a_variable_rate_is_measured(scanned):
     assert scanned("variable.mp4").fps == pytest.approx(99_000 / (VFR[-1] - VFR[0]), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(MemoryError(), "not enough memory"), (EOFError(), "EOFError"), (ValueError("bad"), "bad")]
+)
+def test_every_fault_has_words(error, said):
+    """A reason of no letters would be none: the index takes such a file for a good one."""
+    assert words(error) == said
 
 
 @pytest.mark.parametrize("content", [b"plain text\n" * 50, b"\x00" * 4000, b"\x89PNG\r\n\x1a\n" + b"\x00" * 100])

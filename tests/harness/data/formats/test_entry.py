@@ -34,6 +34,16 @@ def test_the_first_file_that_is_there_is_taken_and_others_are_told(tmp_path):
     assert entry.one_of("a.csv", "b.csv", "c.csv") == tmp_path / "c.csv"
     with pytest.raises(DatasetError, match=r"no file a\.csv in it; there are c\.csv$"):
         entry.one_of("a.csv")
+    with pytest.raises(DatasetError, match=r"^there is no folder .*lists$"):
+        entry.model_copy(update={"annotations": "lists"}).one_of("a.csv")
+
+
+def test_classes_that_are_said_or_listed_are_counted_without_reading(tmp_path):
+    entry = Kinetics(format="kinetics", root=tmp_path)
+    assert entry.quick_count() is None
+    (tmp_path / "classes.txt").write_text("sit\nclap\n")
+    assert entry.quick_count() == 2
+    assert entry.model_copy(update={"classes": 7}).quick_count() == 7
 
 
 @pytest.mark.parametrize("wrong", [{"classes": 0}, {"decoder": "opencv"}, {"flip": 1}, {"root": "a\0b"}, {"x": 1}])

@@ -2,7 +2,17 @@ import os
 
 import pytest
 
-from harness.data.formats.finder import Finder, folders_in, is_video, videos_below
+from harness.data.formats.finder import (
+    COMPANIONS,
+    VIDEO_SUFFIXES,
+    Finder,
+    files_below,
+    folders_in,
+    is_companion,
+    is_video,
+    videos_below,
+    videos_in,
+)
 from harness.data.videos import DatasetError
 
 
@@ -14,7 +24,7 @@ def touch(folder, *names):
 
 
 def test_videos_are_known_by_their_suffix():
-    assert all(map(is_video, ["a.mp4", "b.WEBM", "c d.mkv", "a.b.avi"]))
+    assert all(map(is_video, ["a.mp4", "b.WEBM", "c d.mkv", "a.b.avi", "camera.MTS", "disc.m2ts", "a.gif", "a.vob"]))
     assert not any(map(is_video, ["a", "a.txt", "mp4", "-3B32lodo2M", "a.mp4.part"]))
 
 
@@ -22,6 +32,14 @@ def test_videos_are_found_at_any_depth_in_order_and_nothing_else(tmp_path):
     touch(tmp_path, "b/2.mp4", "b/1.webm", "a.mkv", "b/c/d/é.mp4", ".hidden/x.mp4", "b/._1.mp4", "notes.txt")
     assert list(videos_below(tmp_path)) == ["a.mkv", "b/1.webm", "b/2.mp4", "b/c/d/é.mp4"]
     assert folders_in(tmp_path) == ["b"]
+
+
+def test_files_are_told_from_those_that_lie_beside_them(tmp_path):
+    touch(tmp_path, "b/1.webm", "a.mkv", "notes.TXT", "b/1.mp4.part", "b/.hidden")
+    assert list(files_below(tmp_path)) == ["a.mkv", "b/1.mp4.part", "b/1.webm", "notes.TXT"]
+    assert videos_in(tmp_path) == ["a.mkv"]
+    assert list(filter(is_companion, files_below(tmp_path))) == ["notes.TXT"]
+    assert not VIDEO_SUFFIXES & COMPANIONS
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path):

@@ -134,7 +134,27 @@ def test_mistakes_of_the_official_csv_are_told(tmp_path):
 
 
 def test_a_path_that_only_looks_like_a_header_is_a_path(tmp_path):
-    assert kinetics(tmp_path, train="youtube_id_1.mp4 0\n").read().train[0].id == "youtube_id_1.mp4"
+    entry = kinetics(tmp_path, train="youtube_id_1.mp4 0\n", val="c.mp4 0\n")
+    assert entry.read().train[0].id == "youtube_id_1.mp4"
+
+
+@pytest.mark.parametrize("line", ["my videos/a 1.mp4,1", "b/c d.mp4;sit", '"e f.webm",2'])
+def test_paths_with_spaces_before_another_separator_are_told_as_such(tmp_path, line):
+    between = ";" if ";" in line else ","
+    hint = f"is the separator another (`separator: '{between}'`)?"
+    entry = kinetics(tmp_path, train=f"{line}\n", val=f"{line.replace('.', ' 2.')}\n")
+    assert told(entry) == [
+        f"train.csv:1: expected `path label`, read {line!r}; {hint}",
+        f"val.csv:1: expected `path label`, read {line.replace('.', ' 2.')!r}; {hint}",
+    ]
+    assert len(entry.model_copy(update={"separator": between, "labels": "names"}).read().train) == 1
+
+
+def test_lists_that_count_from_1_are_refused_unless_the_classes_are_said(tmp_path):
+    entry = kinetics(tmp_path, train="a.mp4 1\nb.mp4 2\n", val="c.mp4 2\n")
+    assert told(entry)[0].startswith("train.csv:1: the labels begin at 1, and classes are numbered from 0")
+    assert entry.model_copy(update={"classes": 3}).read().classes == ("0", "1", "2")
+    assert entry.model_copy(update={"labels": "names"}).read().classes == ("1", "2")
 
 
 def test_every_mistake_is_told_at_once(tmp_path):
@@ -157,7 +177,7 @@ def test_a_long_list_of_mistakes_is_cut(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", " \r\n"])
 def test_an_empty_split_is_a_mistake(tmp_path, content):
-    assert told(kinetics(tmp_path, val=content)) == ["val.csv: the split is empty: no video is listed"]
+    assert told(kinetics(tmp_path, val=content)) == ["val.csv: the validation split is empty: no video is listed"]
 
 
 def test_a_missing_list_is_named(tmp_path):

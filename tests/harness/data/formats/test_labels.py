@@ -64,6 +64,38 @@ def test_labels_out_of_range_are_told(label, given, said):
     assert said in made.problem(label)
 
 
+def test_labels_that_begin_at_1_beyond_the_last_class_are_explained():
+    made = numbers("1", "2", "3", count=3)
+    assert made.problem("3").endswith("read '3'; the labels begin at 1, and classes are numbered from 0")
+    assert made.problem("x").endswith("from 0 to 2, read 'x'")
+    assert numbers("0", "3", count=3).problem("3").endswith("from 0 to 2, read '3'")
+    assert "begin at 1" in numbers("1", "2", names=("a", "b")).problem("2")
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "number", "said"),
+    [
+        ((1, 2, 3), (2,), 1, "the labels begin at 1, and classes are numbered from 0: number them so, or say "),
+        ((0, 1, 5), (1,), 5, "no training video has the label 2, 3, 4, and classes are numbered 0, 1, 2, ...: "),
+        ((0, 1), (2,), 2, "no training video has the label 2, and"),
+        ((0, 100), (), 100, "no training video has the label 1, 2, 3, 4, 5, 6, 7, 8, ..., and"),
+    ],
+)
+def test_numbers_that_are_left_out_are_told(trained, tested, number, said):
+    made = numbers(*map(str, trained), tested=[*map(str, tested)], most=1000)
+    at, problem = made.gap(trained)
+    assert (at, problem[: len(said)]) == (number, said)
+    assert problem.endswith(f"say how many classes there are: `classes: {len(made.classes)}`")
+
+
+def test_no_number_is_missed_where_the_classes_are_known_or_named():
+    assert numbers("0", "1", tested=["1"]).gap({0, 1}) is None
+    assert numbers("1", "5", count=6).gap({1, 5}) is None
+    assert numbers("1", names=("a", "b", "c")).gap({1}) is None
+    assert numbers("sit", "stand", tested=["7"]).gap({0}) is None
+    assert numbers("1", "5", by="names").gap({0}) is None
+
+
 def test_names_are_numbered_by_the_list_or_else_in_alphabetical_order():
     made = numbers("stand", "sit", "b c")
     assert (made.classes, made.numbers["sit"]) == (("b c", "sit", "stand"), 1)

@@ -10,6 +10,7 @@ from harness.data.formats.splits import (
     Row,
     annotations,
     checked,
+    held_out,
     no_collection,
     share_of_each_class,
     shuffled,
@@ -56,6 +57,39 @@ def test_absent_names_without_extension_stay_to_be_counted(tmp_path):
 def test_a_list_of_which_nothing_is_found_is_told(tmp_path):
     (problem,) = told(tmp_path, [("x", "0"), ("y", "0")], [("c.mp4", "0")])
     assert problem.startswith("train.csv:1: no video x with an extension below ")
+    assert problem.endswith("nor any other of this list: is the root right?")
+
+
+def test_the_separator_is_doubted_where_the_label_holds_another(tmp_path):
+    problem, *_ = told(tmp_path, [("v/0", "a,1")], [("v/1", "b,1")])
+    assert problem.endswith("is the root right? And the separator (`separator: ','`)? The label is 'a,1'.")
+
+
+def test_labels_that_are_left_out_are_told_on_the_line_behind_the_gap(tmp_path):
+    val = [("c.mp4", "1")]
+    (problem,) = told(tmp_path, [("a.mp4", "2"), ("b.mp4", "1")], val)
+    assert problem.startswith("train.csv:2: the labels begin at 1, ")
+    (problem,) = told(tmp_path, [("a.mp4", "5"), ("b.mp4", "1"), ("d.mp4", "0")], val)
+    assert problem.startswith("train.csv:1: no training video has the label 2, 3, 4, ")
+    (problem,) = told(tmp_path, [("a.mp4", "0")], val)
+    assert problem.startswith("val.csv:1: no training video has the label 1, ")
+    assert read(tmp_path, [("a.mp4", "5"), ("b.mp4", "1")], val, count=6).classes == tuple("012345")
+    assert read(tmp_path, [("a.mp4", "5"), ("b.mp4", "1")], val, by="names").classes == ("1", "5")
+    assert told(tmp_path, [("a.mp4", "0"), ("b.mp4", "l"), ("d.mp4", "2")], val) == [
+        "train.csv:2: the label must be a whole number from 0, read 'l'"
+    ]  # which may be the 1
+
+
+def test_a_class_is_not_called_unknown_where_rows_are_lacking(tmp_path):
+    mistakes = Mistakes()
+    mistakes.add(tmp_path / "train.csv", 1, "a row that cannot be read")
+    rows = [Row(2, "b.mp4", "sit")], [Row(1, "c.mp4", "stand")]
+    with pytest.raises(DatasetError) as caught:
+        annotations(
+            (tmp_path / "train.csv", rows[0]), (tmp_path / "val.csv", rows[1]), folder=tmp_path, names=(), count=None,
+            by=None, mistakes=mistakes,
+        )  # fmt: skip
+    assert str(caught.value) == f"{tmp_path}/train.csv:1: a row that cannot be read"
 
 
 def test_a_name_that_can_be_several_videos_is_told(tmp_path):
@@ -82,7 +116,10 @@ def test_parts_of_one_file_are_videos_of_their_own(tmp_path):
 
 
 def test_an_empty_split_is_told_unless_its_mistakes_are(tmp_path):
-    assert told(tmp_path, [("a.mp4", "0")], []) == ["val.csv: the split is empty: no video is listed"]
+    assert told(tmp_path, [("a.mp4", "0")], []) == ["val.csv: the validation split is empty: no video is listed"]
+    assert told(tmp_path, [], [("a.mp4", "x")], by="names", names=("x",)) == [
+        "train.csv: the training split is empty: no video is listed"
+    ]
     assert told(tmp_path, [("a.mp4", "0")], [("b.mp4", "x")]) == [
         "val.csv:1: the label must be a whole number from 0, read 'x'"
     ]
@@ -109,6 +146,17 @@ def test_checked_keeps_the_order(tmp_path):
     for line, video in enumerate(videos[3:]):
         val.add(video, line)
     assert checked(("x",), train, val, Mistakes()) == (("x",), tuple(videos[:3]), tuple(videos[3:]))
+
+
+def test_a_share_that_holds_nothing_out_is_told(tmp_path):
+    mistakes = Mistakes()
+    train, val = held_out(tmp_path, [Row(1, "a.mp4", "0"), Row(2, "b.mp4", "1")], 0.5, 0, mistakes)
+    assert (len(train), val, len(mistakes.found)) == (2, [], 1)
+    assert "the validation split is empty: no class has two videos" in mistakes.found[0]
+    mistakes = Mistakes()
+    assert len(held_out(tmp_path, [Row(1, "a.mp4", "0"), Row(2, "b.mp4", "0")], 0.5, 0, mistakes)[1]) == 1
+    assert held_out(tmp_path, [], 0.5, 0, mistakes) == ([], [])
+    assert not mistakes.found
 
 
 @given(st.lists(st.text(max_size=4), unique=True), st.integers(0, 5))

@@ -63,8 +63,9 @@ def test_two_lists_or_a_share_of_one(tmp_path):
         ({"list": None, "columns": {}}, "say `train` and `val`"),
         ({"train": "t.csv"}, "say either `list`"),
         ({"columns": {}}, "say how `list` is split"),
-        ({"val_share": 0.2}, "say how `list` is split"),
+        ({"val_share": 0.2}, "`columns.split` and `val_share` both say how `list` is split; keep one"),
         ({"list": None, "train": "t", "val": "v"}, "are split already"),
+        ({"list": None, "train": "t", "val": "v", "columns": {}, "val_share": 0.2}, "are split already"),
         ({"columns": {"vidoe": "x"}}, "vidoe"),
         ({"separator": ", "}, "at most 1 character"),
         ({"val_share": 1.0}, "less than 1"),
@@ -108,6 +109,23 @@ def test_mistakes_are_told_with_their_lines(tmp_path):
         "videos.csv:5: expected whole numbers of frames from 0, the last greater, read 'x'",
         "videos.csv:6: the video's name is empty",
         "videos.csv:7: the label must be a whole number from 0, read ''",
+    ]
+
+
+def test_an_unknown_split_does_not_make_its_class_unknown(tmp_path):
+    content = "video,label,split\na.mp4,sit,tarin\nb.mp4,clap,train\nc.mp4,sit,val\n"
+    (said,) = told(table(tmp_path, content))
+    assert said.startswith("videos.csv:2: unknown split 'tarin'")
+
+
+def test_an_empty_split_is_told_with_what_would_fill_it(tmp_path):
+    content = "video,label,split\na.mp4,sit,train\nb.mp4,sit,test\n"
+    assert told(table(tmp_path, content, splits={"left_out": ["test"]})) == [
+        "videos.csv: the validation split is empty: no row says val or valid or validate or validation in the column "
+        "'split' (see `splits`)"
+    ]
+    assert told(table(tmp_path, "video,label\na.mp4,sit\n", columns={}, val_share=0.2)) == [
+        "videos.csv: the validation split is empty: no class has two videos, of which `val_share` could hold one out"
     ]
 
 

@@ -1,0 +1,44 @@
+"""Which videos jobs trained on and were tested on, and which of them did not decode, in words."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+DIGITS: Final = 8
+"""Of a digest, where people only compare: two lists that differ have them in common once in four thousand millions."""
+NAMES: Final = 3
+"""Jobs that are named where they differ; of more only how many there are."""
+
+
+def of_job(job: "pd.Series[Any]", digits: int | None = None) -> list[str]:
+    """The splits' sizes and digests, then a sentence for each split of which videos did not decode.
+
+    `job` is a row of `results.collect.frame`. Empty where the job failed before it read its data set.
+    """
+    if pd.isna(job["train.videos"]):
+        return []
+    sizes = (f"{job[f'{split}.videos']:,.0f} {word}" for split, word in (("train", "training"), ("val", "validation")))
+    lists = (job[f"{split}.digest"][:digits] for split in ("train", "val"))
+    sentence = f"{' and '.join(sizes)} videos (lists {' and '.join(lists)})"
+    return [sentence, *(job["undecodable"].split("\n") if job["undecodable"] else [])]
+
+
+def by_data_set(records: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """A line for each data set; several, each with its jobs by `names` (by id), where not all say the same.
+
+    That is the first thing to compare where two accuracies of one data set differ.
+    """
+    told: dict[str, dict[str, list[str]]] = {}
+    for _, job in records.drop_duplicates("id").iterrows():
+        if text := ". ".join(of_job(job, DIGITS)):
+            told.setdefault(job["data.name"], {}).setdefault(text, []).append(names[job["id"]])
+    return [
+        f"{data}: {text}" if len(texts) == 1 else f"{data}, {_named(jobs)}: {text}"
+        for data, texts in told.items()
+        for text, jobs in texts.items()
+    ]
+
+
+def _named(jobs: list[str]) -> str:
+    return ", ".join(jobs) if len(jobs) <= NAMES else f"{len(jobs)} jobs"

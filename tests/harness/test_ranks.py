@@ -1,0 +1,160 @@
+"""Jobs of several processes, real ones, that meet as in a SLURM allocation."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness import job
+from harness.control import Control
+from harness.files import Order, read_progress
+from harness.meeting import Seat
+from harness.ranks import ALONE, RankLost, is_loss
+from harness.worker import LOST, RECORDED, STOPPED
+from results.scores import read as scores_in
+from results.store import Store
+from tests.conftest import PROJECT
+from tests.harness.conftest import with_recipe
+
+
+@pytest.fixture
+def order(order: Order) -> Order:
+    """Five clips a batch, so that ranks have different numbers, and no drop path, which each draws by itself."""
+    spec = with_recipe(order.spec, batch_size=5, epochs=2)
+    model = spec.model.model_copy(update={"drop_path": 0.0})
+    return replace(order, spec=replace(spec, model=model))
+
+
+def elsewhere(order: Order, tmp_path: Path, name: str) -> Order:
+    root = tmp_path / name
+    root.mkdir()
+    (root / "data").symlink_to((order.root / "data").resolve())
+    return replace(order, root=root)
+
+
+def start(order: Order, world: int, meeting: str = "first", only=None) -> list[subprocess.Popen[str]]:
+    folder = order.write()
+    seats = [Seat(rank, world, rank, meeting) for rank in only or range(world)]
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "harness.worker", str(folder), str(os.getpid()), *seat.words()],
+            cwd=PROJECT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seat in seats
+    ]
+
+
+def codes(workers: list[subprocess.Popen[str]]) -> list[int]:
+    for worker in workers:
+        print(worker.communicate(timeout=240)[1])
+    return [worker.returncode for worker in workers]
+
+
+def folder_of(order: Order) -> Path:
+    return Store(order.root).job_folder(order.spec.identity())
+
+
+def record_of(order: Order):
+    return Store(order.root).read(order.spec.identity())
+
+
+@pytest.mark.parametrize(("world", "mixup"), [(3, 0.0), (2, 0.8)])
+def test_losses_scores_and_answers_are_those_of_one_process(order, tmp_path, world, mixup):
+    order = replace(order, spec=with_recipe(order.spec, mixup=mixup))
+    single = elsewhere(order, tmp_path, "alone")
+    alone = job.run(single, Control())
+    assert codes(start(order, world)) == [RECORDED] * world
+    record = record_of(order)
+    assert [epoch.clips for epoch in record.epochs] == [epoch.clips for epoch in alone.epochs]
+    assert [epoch.loss for epoch in record.epochs] == pytest.approx([epoch.loss for epoch in alone.epochs], rel=1e-4)
+    assert [epoch.accuracy for epoch in record.epochs] == [epoch.accuracy for epoch in alone.epochs]
+    assert (record.tests[0].videos, record.tests[0].answered) == (200, 200)
+    mine, its = (scores_in(folder_of(each) / "scores" / "16.npz") for each in (order, single))
+    assert len(mine.rows()[0]) == len(its.rows()[0]) == 200  # each video once
+    torch.testing.assert_close(
+        torch.from_numpy(mine.averaged(1, 1)), torch.from_numpy(its.averaged(1, 1)), atol=5e-3, rtol=0
+    )
+    assert record.measured.devices == world
+    assert record.measured.device_hours == pytest.approx(world * record.measured.wall_s / 3600)
+
+
+def test_stopped_in_training_and_begun_again_all_ends_the_same(order, tmp_path):
+    whole = elsewhere(order, tmp_path, "whole")
+    assert codes(start(whole, 2)) == [RECORDED] * 2
+    long = replace(order, spec=with_recipe(order.spec, epochs=2))
+    workers = start(long, 2)
+    wait(lambda: read_progress(folder_of(long)).get("epoch", 0) > 0, workers)
+    workers[1].send_signal(signal.SIGTERM)  # one is asked, and all save at the same step
+    assert set(codes(workers)) <= {STOPPED, RECORDED}
+    assert codes(start(long, 2, "second")) == [RECORDED] * 2
+    assert record_of(long).weights_sha256 == record_of(whole).weights_sha256
+    assert record_of(long).epochs == record_of(whole).epochs
+
+
+def test_one_that_is_killed_ends_all_and_the_job_can_go_on(order):
+    long = replace(order, spec=with_recipe(order.spec, epochs=40))
+    workers = start(long, 2)
+    wait(lambda: read_progress(folder_of(long)).get("epoch", 0) > 0, workers)
+    workers[1].kill()
+    assert codes(workers) == [LOST, -signal.SIGKILL]
+    assert record_of(long) is None
+
+
+FAILING = """
+import sys
+from pathlib import Path
+from harness import step, worker
+from harness.meeting import Seat
+
+def fail(*_):
+    raise ValueError("a bug that one rank meets")
+
+step.Step.update = fail
+sys.exit(worker.main(Path(sys.argv[1]), Seat.of(sys.argv[2:])))
+"""
+
+
+def test_a_failure_of_another_rank_is_the_records(order):
+    first, *_ = start(order, 2, only=[0])
+    words = Seat(1, 2, 1, "first").words()
+    failing = [sys.executable, "-c", FAILING, str(folder_of(order)), *words]
+    second = subprocess.Popen(failing, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    assert codes([first, second]) == [RECORDED, LOST]
+    record = record_of(order)
+    assert record.status == "failed"
+    assert record.error.line == "a bug that one rank meets (in rank 1)"
+
+
+def wait(done, workers, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and any(worker.poll() is None for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_process_alone_agrees_with_itself():
+    assert ALONE.sum(1, 2.5) == (1, 2.5)
+    assert ALONE.gather("x") == ["x"]
+    assert ALONE.largest(3) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "loss"),
+    [
+        (RankLost("gone"), True),
+        (RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:534] Connection closed by peer"), True),
+        (torch.distributed.DistNetworkError("x"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("gloo"), False),
+    ],
+)
+def test_what_only_says_that_another_rank_is_gone(error, loss):
+    assert is_loss(error) is loss
