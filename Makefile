@@ -17,8 +17,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A SLURM cluster of two nodes on this machine to try `--launcher slurm` on; needs root and Debian's packages, which it names.
 cluster: .venv/installed
-	$(BIN)/python -m tests.cluster
+	@$(BIN)/python -m tests.cluster
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed, {sys.executable} is {v}: make PYTHON=python3.12 ...")'

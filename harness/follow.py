@@ -48,15 +48,15 @@ def follow(jobs: Sequence[Job], store: Store, display: Display, submit: Callable
 
 @dataclass
 class _Losses:
-    """The jobs that are neither queued nor recorded: since when, and how often that was so."""
+    """The jobs that are neither queued nor recorded: since when, and how often they were submitted again."""
 
     store: Store
     since: dict[str, float] = field(default_factory=dict)
     begun: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Id -> attempts that had begun when the job was last lost, and how often it was lost with no more of them."""
+    """Id -> attempts that had begun when the job was last submitted again, and how often it was with no more."""
     refused_since: float | None = None
 
-    def to_submit(self, lost: Sequence[Standing]) -> list[Job]:
+    def to_submit(self, lost: Sequence[Standing]) -> list[Standing]:
         """Those that were lost for long enough, or by SLURM's own words; what cannot succeed is recorded."""
         now = time.monotonic()
         self.since = {each.job.id: self.since.get(each.job.id, now) for each in lost}
@@ -67,31 +67,41 @@ class _Losses:
             if verdict:
                 obituary.write(Order.read(each.folder), *verdict)
             else:
-                found.append(each.job)
+                found.append(each)
         return found
 
-    def submit(self, jobs: Sequence[Job], submit: Callable[[Sequence[Job]], None]) -> None:
+    def submit(self, lost: Sequence[Standing], submit: Callable[[Sequence[Job]], None]) -> None:
         """Submit them; a refusal is borne for a while. Raises HarnessError."""
         try:
-            submit(jobs)
+            submit([each.job for each in lost])
         except HarnessError:
-            self.refused_since = self.refused_since or time.monotonic()
+            if self.refused_since is None:
+                self.refused_since = time.monotonic()
             if time.monotonic() - self.refused_since > PATIENCE_S:
                 raise
             return
         self.refused_since, self.since = None, {}
+        for each in lost:
+            self.begun[each.job.id] = _attempt(each), self._times(each) + 1
+
+    def _times(self, each: Standing) -> int:
+        """How often it was submitted again since an attempt of it began."""
+        attempt, times = self.begun.get(each.job.id, (0, 0))
+        return times if attempt == _attempt(each) else 0
 
     def _verdict(self, each: Standing) -> tuple[Status, str] | None:
         """Why this job is not submitted again."""
         if each.ended and each.ended.state == "OUT_OF_MEMORY":
             return "oom", f"{each.verdict}: it needs more than `resources.mem_gb` gave it"
-        attempt = int(each.progress.get("attempt", 0))
-        before, times = self.begun.get(each.job.id, (-1, 0))
-        times = times + 1 if attempt == before else 1
-        self.begun[each.job.id] = attempt, times
-        if times > DEATHS_ALLOWED:
-            return "failed", f"it ended {times} times before its work began; {each.verdict or 'SLURM does not say why'}"
-        return None
+        times = self._times(each)
+        if times < DEATHS_ALLOWED:
+            return None
+        why = each.verdict or "SLURM does not say why"
+        return "failed", f"it ended {times + 1} times before its work began; {why}"
+
+
+def _attempt(each: Standing) -> int:
+    return int(each.progress.get("attempt", 0))
 
 
 def _is_certain(each: Standing) -> bool:

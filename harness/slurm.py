@@ -6,10 +6,11 @@ process that submitted them.
 """
 
 import json
-import re
 import secrets
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +29,12 @@ from harness.snapshot import Snapshot
 from harness.spec import Resources
 from results.store import write_atomic
 
+PROBE_S = 20
+"""How long to wait for a node that is free to say whether it sees the output folder."""
 NEVER = 10**6
 """Of submitit's own bound on time limits: attempts are counted in the job's folder."""
 NO_LIMIT_MIN = 24 * 60
 """The time limit of jobs whose resources and site name none."""
-OPTION = re.compile(r"^[a-z][a-z-]*$")
 
 
 class SlurmError(HarnessError):
@@ -80,7 +82,10 @@ def _parameters(resources: Resources, site: Site, snapshot: Snapshot) -> dict[st
         "array_parallelism": resources.max_parallel,
         "stderr_to_stdout": True,
         "additional_parameters": dict(resources.slurm) or None,
-        "setup": [*site.setup, *(f"export {key}={value!r}" for key, value in sorted(snapshot.environment.items()))],
+        "setup": [
+            *site.setup,
+            *(f"export {key}={shlex.quote(value)}" for key, value in sorted(snapshot.environment.items())),
+        ],
     }
     return {key: value for key, value in parameters.items() if value is not None}
 
@@ -92,6 +97,35 @@ def script(array: Array, root: Path) -> str:
     if len(array.orders) > 1:
         executor.parameters["map_count"] = len(array.orders)
     return executor._make_submission_file_text(executor._submitit_command_str, "")
+
+
+def probe(array: Array, root: Path, snapshot: Snapshot) -> str:
+    """Ask a node that is free now whether it sees what a job needs; a note where no node is.
+
+    Raises SlurmError where a node does not see it, or SLURM refuses such a job.
+    """
+    needed = [root, snapshot.folder, Path(sys.executable)]
+    test = "; ".join(f"test -e {shlex.quote(str(path))} || echo missing {shlex.quote(str(path))}" for path in needed)
+    asked = [f"--{key}={array.parameters[key]}" for key in ("partition", "account", "qos", "constraint", "mem") if
+             key in array.parameters]  # fmt: skip
+    command = ["srun", "--nodes=1", "--ntasks=1", "--time=1", f"--immediate={PROBE_S}", "--quiet", *asked]
+    try:
+        ended = subprocess.run(
+            [*command, "sh", "-c", f"{test}; echo seen by $(hostname)"],
+            capture_output=True, text=True, timeout=PROBE_S + 60, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"no node answered within {PROBE_S + 60} s, so none was asked whether it sees {root}"
+    *missing, seen = ended.stdout.splitlines() or [""]
+    if not seen.startswith("seen by "):
+        return f"no node was free within {PROBE_S} s to be asked whether it sees {root}"
+    if missing:
+        gone = ", ".join(line.removeprefix("missing ") for line in missing)
+        raise SlurmError(
+            f"node {seen.removeprefix('seen by ')} does not see {gone}: --root, the project and its Python must lie on "
+            "a disk that all nodes share; nothing was submitted"
+        )
+    return ""
 
 
 def submit(array: Array, root: Path, site: Site) -> str:

@@ -313,9 +313,9 @@ def main() -> int:
         keep(Path(given.keep[0]), int(given.keep[1]))
         return 0
     if lacking := missing(given.accounting):
-        packages = [each for each in lacking if each != "root"]
-        print("a cluster needs root" if "root" in lacking else "", file=sys.stderr)
-        print(f"apt-get install -y {' '.join(packages)}" if packages else "", file=sys.stderr)
+        packages = " ".join(each for each in lacking if each != "root")
+        remedies = [f"apt-get install -y {packages}"] * bool(packages) + ["run this as root"] * ("root" in lacking)
+        print(f"SLURM's daemons cannot be started here: {'; '.join(remedies)}", file=sys.stderr)
         return 2
     with cluster(given.accounting) as running:
         print(f"Two nodes, {', '.join(NODES)}, with {GPUS} pretend GPUs each; Ctrl-C ends them. In another terminal:\n")

@@ -152,11 +152,6 @@ def open_dataset(name: str, *, cache: Path, datasets_file: Path | None = None) -
     return Dataset(name, read.classes, sampling, flip, read.train, read.val, entry.decoder)
 
 
-def configured_names(datasets_file: Path | None) -> dict[str, str]:
-    """Where the datasets file says that each of its sets lies; empty where there is no such file."""
-    return {name: listing.root for name, listing in configured(datasets_file).items()}
-
-
 def configured(datasets_file: Path | None) -> dict[str, Listing]:
     """Every set of the datasets file; empty where there is no such file. No list of videos is read for it."""
     if datasets_file is None or not datasets_file.is_file():

@@ -7,10 +7,12 @@ themselves, and name what does not decode in their record.
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -147,21 +149,32 @@ def _facts(learnt: Facts | Lost) -> Facts:
 
 
 def _read(path: Path) -> dict[str, Facts]:
-    """What an index holds, the newest line of a file; lines that were cut off by a stop are passed over."""
-    names = {field.name for field in fields(Facts)}
+    """What an index holds, the newest line of a file; lines that a stop cut off or a disk damaged are passed over."""
     known: dict[str, Facts] = {}
     for line in _lines(path):
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # not JSON, nor UTF-8; too many brackets
             continue
-        if isinstance(said, dict) and said.keys() == names:
+        if _is_whole(said):
             known[said["path"]] = Facts(**said)
     return known
 
 
-def _lines(path: Path) -> Iterable[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+def _lines(path: Path) -> Iterator[bytes]:
+    if path.is_file():
+        with path.open("rb") as file:
+            yield from file
+
+
+KINDS = {field.name: field.type for field in fields(Facts)}
+
+
+def _is_whole(said: Any) -> bool:
+    """Whether what a line says can be the facts of a file."""
+    if not isinstance(said, dict) or {name: type(value) for name, value in said.items()} != KINDS:
+        return False
+    return bool(said["problem"]) or (said["frames"] > 0 and said["fps"] >= 0 and math.isfinite(said["fps"]))
 
 
 def _holds(facts: Facts, dataset: Dataset, whole: bool) -> bool:
@@ -193,6 +206,8 @@ class Split:
     """Of which there is at least one video."""
     unreadable: tuple[tuple[str, str], ...]
     """(id, reason) of missing, empty, damaged and too short files, in the list's order."""
+    shortened: tuple[tuple[str, str], ...]
+    """(id, reason) of parts that end behind their file's end: clips are taken of what is there (`sampling.part`)."""
     seconds: float
     """Of all that can be read."""
 
@@ -204,28 +219,34 @@ class Report:
     name: str
     splits: tuple[Split, ...]
     copies: tuple[tuple[str, ...], ...]
-    """Groups of videos of one split that are the same file under several ids, as `train/id`."""
+    """Groups of videos of one split and one label that are the same file under several ids, as `train/id`."""
     overlap: tuple[tuple[str, ...], ...]
-    """Groups that span both splits."""
+    """Groups that span both splits, whatever their labels."""
+    contradictory: tuple[tuple[tuple[str, str], ...], ...]
+    """Groups of several labels, of one split or both: (`train/id`, its class) of each video."""
     unlabelled: tuple[str, ...]
     """Video files in the videos' folders that no list names."""
 
     @property
     def usable(self) -> bool:
-        """Whether every video can be read and none is in both splits."""
-        return not self.overlap and not any(split.unreadable for split in self.splits)
+        """Whether every video can be read, and none is in both splits or has two labels."""
+        return not (self.overlap or self.contradictory or any(split.unreadable for split in self.splits))
 
 
 def report(dataset: Dataset, facts: Mapping[str, Facts], published: Mapping[str, int]) -> Report:
     """What the facts of its files say of a data set; `published` holds the sizes of `train` and `val`."""
     splits = {"train": dataset.train, "val": dataset.val}
     groups = list(_same(splits, facts))
-    spanning = [names for names in groups if len({name.partition("/")[0] for name in names}) > 1]
     return Report(
         dataset.name,
         tuple(_split(name, videos, facts, published.get(name)) for name, videos in splits.items()),
-        tuple(names for names in groups if names not in spanning),
-        tuple(spanning),
+        tuple(_ids(group) for group in groups if not _spans(group) and not _contradicts(group)),
+        tuple(_ids(group) for group in groups if _spans(group)),
+        tuple(
+            tuple(zip(_ids(group), (dataset.classes[video.label] for _, video in group), strict=True))
+            for group in groups
+            if _contradicts(group)
+        ),
         tuple(sorted(_unlabelled(facts))),
     )
 
@@ -233,10 +254,17 @@ def report(dataset: Dataset, facts: Mapping[str, Facts], published: Mapping[str,
 def _split(name: str, videos: Sequence[Video], facts: Mapping[str, Facts], published: int | None) -> Split:
     unreadable = [(video.id, problem) for video in videos if (problem := _problem(video, facts[str(video.path)]))]
     bad = {id_ for id_, _ in unreadable}
-    read = [facts[str(video.path)] for video in videos if video.id not in bad]
-    seconds = sum(each.frames / each.fps for each in read if each.fps)
+    read = [(video, facts[str(video.path)]) for video in videos if video.id not in bad]
+    shortened = [
+        (video.id, f"its part ends at frame {video.last} of {each.frames}")
+        for video, each in read
+        if video.last is not None and video.last > each.frames
+    ]
+    seconds = sum(each.frames / each.fps for _, each in read if each.fps)
     labels = {video.label for video in videos}
-    return Split(name, len(videos), digest(videos), published, len(labels), tuple(unreadable), seconds)
+    return Split(
+        name, len(videos), digest(videos), published, len(labels), tuple(unreadable), tuple(shortened), seconds
+    )
 
 
 def _problem(video: Video, facts: Facts) -> str:
@@ -245,15 +273,30 @@ def _problem(video: Video, facts: Facts) -> str:
     return facts.problem
 
 
-def _same(splits: Mapping[str, Sequence[Video]], facts: Mapping[str, Facts]) -> Iterator[tuple[str, ...]]:
-    """Groups of videos, as `train/id`, that are the same part of the same bytes."""
-    found: dict[tuple[str, int, int | None], list[str]] = {}
+Group = list[tuple[str, Video]]
+"""Videos, each with its split, that are the same part of the same bytes."""
+
+
+def _same(splits: Mapping[str, Sequence[Video]], facts: Mapping[str, Facts]) -> Iterator[Group]:
+    found: dict[tuple[str, int, int | None], Group] = {}
     for name, videos in splits.items():
         for video in videos:
             content = facts[str(video.path)].content
             if content:
-                found.setdefault((content, video.first, video.last), []).append(f"{name}/{video.id}")
-    return (tuple(names) for names in found.values() if len(names) > 1)
+                found.setdefault((content, video.first, video.last), []).append((name, video))
+    return (group for group in found.values() if len(group) > 1)
+
+
+def _ids(group: Group) -> tuple[str, ...]:
+    return tuple(f"{split}/{video.id}" for split, video in group)
+
+
+def _spans(group: Group) -> bool:
+    return len({split for split, _ in group}) > 1
+
+
+def _contradicts(group: Group) -> bool:
+    return len({video.label for _, video in group}) > 1
 
 
 def _unlabelled(facts: Mapping[str, Facts]) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Contact sheets: what a model sees of a data set, as a picture that a person can check."""
 
-import textwrap
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from harness.spec import JobSpec
 
 LEAST_PIXELS = 96
 """About a frame's size on the sheet where it is smaller: it is enlarged by a whole number."""
-TEXT_PIXELS, LETTERS, GAP = 260, 38, 4
+TEXT_PIXELS, LETTER_PIXELS, LINE_PIXELS, GAP = 260, 12, 15, 4
 BACKGROUND, INK = (255, 255, 255), (20, 20, 20)
 NOTHING = np.empty((0, 0, 0, 3), np.uint8)
 """The frames of a video that does not decode."""
@@ -100,21 +101,61 @@ def write(path: Path, shown: Sequence[Row]) -> None:
 
 
 def _band(row: Row) -> Image.Image:
-    """One row: its text, then its frames."""
+    """One row: its text, then its frames, as high as the higher of both."""
     shown = row.frames[_spread(len(row.frames), WIDEST)] if len(row.frames) else row.frames
     size = shown.shape[1] if len(shown) else LEAST_PIXELS
     factor = max(1, round(LEAST_PIXELS / size))
     size *= factor
-    band = Image.new("RGB", (TEXT_PIXELS + len(shown) * (size + GAP), size), BACKGROUND)
-    names = [_fitted(line) for line in (row.label, row.video, row.view) if line]
-    text = "\n".join([*names, *textwrap.wrap(row.problem, LETTERS)])
-    ImageDraw.Draw(band).multiline_text((0, 0), text, INK, ImageFont.load_default(13))
+    lines = _lines(row)
+    height = max(size, LINE_PIXELS * len(lines))
+    band = Image.new("RGB", (TEXT_PIXELS + len(shown) * (size + GAP), height), BACKGROUND)
+    for place, line in enumerate(lines):
+        ImageDraw.Draw(band).text((0, place * LINE_PIXELS), line, INK, _font())
     for place, frame in enumerate(shown):
         picture = Image.fromarray(np.ascontiguousarray(frame)).resize((size, size), Image.Resampling.NEAREST)
         band.paste(picture, (TEXT_PIXELS + place * (size + GAP), 0))
     return band
 
 
-def _fitted(name: str) -> str:
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib and has the letters of most alphabets; Pillow's own has English ones."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), LETTER_PIXELS)
+
+
+def _lines(row: Row) -> list[str]:
+    """The text of a row, each line no wider than its place."""
+    names = (_drawable(text) for text in (row.label, row.video, row.view) if text)
+    return [_fitted(line) for line in (*names, *_wrapped(_drawable(row.problem)))]
+
+
+def _drawable(text: str) -> str:
+    """With letters and their accents as one, as macOS does not keep them in names, and a mark for what has no shape."""
+    letters = unicodedata.normalize("NFC", text)
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in letters)
+
+
+def _fits(line: str) -> bool:
+    return _font().getlength(line) <= TEXT_PIXELS - GAP
+
+
+def _fitted(line: str) -> str:
     """Long names keep their ends, which tell files apart."""
-    return name if len(name) <= LETTERS else f"...{name[3 - LETTERS :]}"
+    if _fits(line):
+        return line
+    end = line[-TEXT_PIXELS:]
+    while not _fits(f"...{end}"):
+        end = end[1:]
+    return f"...{end}"
+
+
+def _wrapped(text: str) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _fits(f"{lines[-1]} {word}"):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +12,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from harness import preflight, single
-from harness.data.datasets import KNOWN, PUBLISHED_SIZES, open_dataset
+from harness import matrix, preflight, single
+from harness.data.datasets import KNOWN, PUBLISHED_SIZES, Listing, configured, open_dataset
 from harness.errors import HarnessError
 from harness.locks import hold
 from harness.verbs.shell import (
@@ -21,17 +21,19 @@ from harness.verbs.shell import (
     DONE,
     ROOT,
     SOME_FAILED,
+    STOPPED,
     DatasetsOption,
     JsonOption,
     RootOption,
     SetOption,
     out,
+    say_error,
     table,
 )
 from models import registry
 
 SHOWN = 10
-"""Of each kind of problem; all of them are in `--json`."""
+"""Of each kind of problem, and of the copies of one file; all of them are in `--json`."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of datasets.yaml, or an embedded one (motion).")]
 
@@ -47,15 +49,16 @@ def check(
     datasets: DatasetsOption = DATASETS,
     as_json: JsonOption = False,
 ) -> None:
-    """Open every file of a data set once, and tell what is missing, damaged, copied, or in both splits."""
-    from harness.data import index
+    """Open every file of a data set once; tell what is missing, damaged, copied, in both splits, under two labels."""
+    with _kept(name, root):
+        from harness.data import index
 
-    preflight.check_writable(root)
-    dataset = open_dataset(name, cache=root / "data", datasets_file=datasets)
-    path = root / "index" / f"{name}.jsonl"
-    with hold(root / "index" / f".{name}.lock", f"the index of {name}"), _progress(name, as_json) as told:
-        facts = index.update(path, dataset, workers, whole=whole, told=told)
-    found = index.report(dataset, facts, PUBLISHED_SIZES.get(name, {}))
+        preflight.check_writable(root)
+        dataset = open_dataset(name, cache=root / "data", datasets_file=datasets)
+        path = root / "index" / f"{dataset.name}.jsonl"
+        with hold(path.with_name(f".{dataset.name}.lock"), f"the index of {name}"), _progress(name, as_json) as told:
+            facts = index.update(path, dataset, workers, whole=whole, told=told)
+        found = index.report(dataset, facts, PUBLISHED_SIZES.get(name, {}))
     if as_json:
         print(json.dumps({**asdict(found), "usable": found.usable, "index": str(path)}, indent=1))
     else:
@@ -77,30 +80,49 @@ def show(
     from harness.data import sheet
 
     registry.use([])
-    spec = single.job("timesformer", ["model.size=demo", f"data={name}", *sets], datasets)
+    if any("data.name" in matrix.override(text) for text in sets):
+        raise HarnessError(f"data show {name}: --set names another data set; say `data show` of that one instead")
+    # quoted: on its own, `on` is a truth value of YAML
+    spec = single.job("timesformer", ["model.size=demo", f"data={json.dumps(name)}", *sets], datasets)
     if len(spec.tests) > 1:
         raise HarnessError(f"data show: test: name one protocol to show, not {len(spec.tests)}")
     dataset = open_dataset(name, cache=root / "data", datasets_file=datasets)
-    path = to or root / "sheets" / f"{name}-{split}.png"
+    path = to or root / "sheets" / f"{dataset.name}-{split}.png"
     rows = sheet.rows(dataset, spec, split, videos)
     sheet.write(path, rows)
-    out.print(f"{len(rows)} views of {len({row.video for row in rows})} videos: {path}", soft_wrap=True)
+    out.print(Text(f"{len(rows)} views of {len({row.video for row in rows})} videos: {path}"), soft_wrap=True)
 
 
 @app.command(name="list", epilog="Example: python -m harness data list")
 def list_(datasets: DatasetsOption = DATASETS) -> None:
     """The data sets that suites can name: known ones, and those of datasets.yaml."""
-    from harness.data.datasets import configured_names
-
     shown = table("Name", "Format", "Classes", "Where")
-    configured = configured_names(datasets)
-    for name, known in KNOWN.items():
-        where = "embedded, made when first needed" if known.embedded else configured.get(name, "not configured")
-        shown.add_row(name, known.format, str(known.classes), str(where))
-    for name, where in configured.items():
-        if name not in KNOWN:
-            shown.add_row(name, "", "", str(where))
+    mine = configured(datasets)
+    for name in dict.fromkeys([*KNOWN, *mine]):
+        shown.add_row(*map(Text, (name, *_listed(name, mine))))  # Text: brackets in a path are no markup
     out.print(shown)
+
+
+def _listed(name: str, mine: Mapping[str, Listing]) -> tuple[str, str, str]:
+    """The format, the number of classes and the place of a set, known or of the datasets file."""
+    known = KNOWN.get(name)
+    if known and (known.embedded or name not in mine):
+        where = "embedded, made when first needed" if known.embedded else "not configured"
+        return known.format, str(known.classes), where
+    said = mine[name]
+    return said.format, str(said.classes or (known.classes if known else "as in its lists")), said.root
+
+
+@contextmanager
+def _kept(name: str, root: Path) -> Iterator[None]:
+    """Tells who stops the check that what it learnt is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say_error(
+            f"stopped; what was learnt of {name} is kept in {root / 'index'}, and the same command goes on from there"
+        )
+        raise typer.Exit(STOPPED) from None
 
 
 @contextmanager
@@ -121,16 +143,33 @@ def _show(found: Any, path: Path) -> None:
             f"{split.seconds / 3600:.2f}", split.digest,
         )  # fmt: skip
     out.print(shown)
+    faults = [(heading, lines) for heading, lines in _faults(found) if lines]
+    for heading, lines in faults:
+        more = [f"... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+        out.print(Text("\n  ".join([f"{heading} ({len(lines)}):", *lines[:SHOWN], *more])), soft_wrap=True)
+    if found.usable:
+        out.print("Every video can be read, none is in both splits or has two labels.")
+    if faults:
+        out.print("All of it: the same command with --json.")
+    out.print(Text(f"What each file is: {path}"), soft_wrap=True)
+
+
+def _faults(found: Any) -> Iterator[tuple[str, Sequence[str]]]:
+    """Each kind of fault and those that have it, one a line."""
     for split in found.splits:
-        _list(f"{split.name}: cannot be read", [f"{name}: {reason}" for name, reason in split.unreadable])
-    _list("the same file in both splits", [" = ".join(names) for names in found.overlap])
-    _list("the same file under several names", [" = ".join(names) for names in found.copies])
-    _list("in the folders, and in no list", found.unlabelled)
-    out.print(Text("Every video can be read, none is in both splits." if found.usable else f"All of it: {path}"))
+        yield f"{split.name}: cannot be read", [f"{name}: {reason}" for name, reason in split.unreadable]
+    for split in found.splits:
+        yield (
+            f"{split.name}: shorter than its part, read to its end",
+            [f"{name}: {reason}" for name, reason in split.shortened],
+        )
+    labelled = [[f"{name} ({label})" for name, label in group] for group in found.contradictory]
+    yield "the same file under several labels", [_equal(names) for names in labelled]
+    yield "the same file in both splits", [_equal(names) for names in found.overlap]
+    yield "the same file under several names", [_equal(names) for names in found.copies]
+    yield "in the folders, and in no list", found.unlabelled
 
 
-def _list(heading: str, lines: Sequence[str]) -> None:
-    if not lines:
-        return
-    more = [f"... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    out.print(Text("\n  ".join([f"{heading} ({len(lines)}):", *lines[:SHOWN], *more])), soft_wrap=True)
+def _equal(names: Sequence[str]) -> str:
+    more = [f"{len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return " = ".join([*names[:SHOWN], *more])

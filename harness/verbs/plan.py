@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,7 @@ from harness import memory, preflight, standing
 from harness.combination import Job
 from harness.data.datasets import class_count
 from harness.errors import HarnessError
+from harness.files import Order
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -25,6 +27,7 @@ from harness.verbs.shell import (
     SetOption,
     SuitePath,
     job_cost,
+    orders,
     out,
     plain,
     state_text,
@@ -43,6 +46,9 @@ def plan(
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
     models: ModelsOption = [],  # noqa: B006
+    launcher: Annotated[
+        Literal["inline", "local", "slurm"], typer.Option(help="slurm: also print the scripts that sbatch would get.")
+    ] = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Show what would run, and what each variant costs; submits nothing."""
@@ -50,7 +56,8 @@ def plan(
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
     shared = _shared(suite, datasets)
-    rows = [_row(each, store, datasets, shared) for each in standing.of(suite.jobs, store)]
+    standings = standing.of(suite.jobs, store)
+    rows = [_row(each, store, datasets, shared) for each in standings]
     if as_json:
         print(json.dumps(plain(suite, rows)))
         return
@@ -64,6 +71,19 @@ def plan(
             out.print(_overflow(job, row), soft_wrap=True)
     for problem in preflight.missing_inputs(suite.jobs, datasets):
         out.print(Text(f"! {problem}"), soft_wrap=True)
+    if launcher == "slurm":
+        missing = [each.job for each in standings if each.state in standing.MISSING and not each.queued]
+        _print_scripts(orders(missing, scale, root, datasets), root)
+
+
+def _print_scripts(wanted: Sequence[Order], root: Path) -> None:
+    """What sbatch would be given for these jobs, as it is."""
+    from harness import site, slurm, snapshot
+
+    arrays = slurm.arrays(wanted, site.read(), snapshot.take(root.resolve()), slurm.largest_array())
+    for number, array in enumerate(arrays, 1):
+        print(f"\n# array {number} of {len(arrays)}: {', '.join(order.label for order in array.orders)}")
+        print(slurm.script(array, root.resolve()), end="")
 
 
 def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from harness.verbs.shell import (
     ScaleOption,
     SetOption,
     SuitePath,
+    orders,
     out,
     say_error,
 )
@@ -75,13 +76,12 @@ def run(
         out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
         preflight.check_inputs(wanted, root, datasets)
         devices = max((job.spec.resources.nodes * job.spec.resources.gpus_per_node for job in wanted), default=1)
-        if devices > 1:
+        if devices > 1 and launcher != "slurm":
             out.print(f"The suite asks for {devices} devices a job; this launcher gives each job one")
         if wanted and launcher == "slurm":
             _submit(wanted, scale, root, datasets)
         elif wanted:
-            _launch([Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in wanted],
-                    store, launcher, workers)  # fmt: skip
+            _launch(orders(wanted, scale, root, datasets), store, launcher, workers)
         if launcher == "slurm" and not wait:
             out.print(
                 "`status` tells where they stand; the same command with --wait follows them and renders the report"
@@ -107,9 +107,11 @@ def _submit(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> No
     """Queue the jobs with the code as it is now, an array for each set of equal resources."""
     from harness import site, slurm, snapshot
 
-    largest, defaults = slurm.largest_array(), site.read()
-    orders = [Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in jobs]
-    for array in slurm.arrays(orders, defaults, snapshot.take(root.resolve()), largest):
+    largest, defaults, code = slurm.largest_array(), site.read(), snapshot.take(root.resolve())
+    arrays = slurm.arrays(orders(jobs, scale, root, datasets), defaults, code, largest)
+    if note := slurm.probe(arrays[0], root.resolve(), code):
+        out.print(note)
+    for array in arrays:
         number = slurm.submit(array, root.resolve(), defaults)
         out.print(f"{len(array.orders)} jobs submitted as SLURM job {number}")
 
@@ -121,16 +123,16 @@ def _follow(suite: Suite, store: Store, submit: Callable[[Sequence[Job]], None])
         follow(suite.jobs, store, display, submit)
 
 
-def _launch(orders: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
+def _launch(wanted: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
     from harness import launch
 
     gpus = launch.count_gpus()
-    slots = 1 if launcher == "inline" else workers or launch.count_slots(orders, gpus)
+    slots = 1 if launcher == "inline" else workers or launch.count_slots(wanted, gpus)
     with Display(out, slots) as display:
         if launcher == "inline":
-            launch.inline(orders, display)
+            launch.inline(wanted, display)
         else:
-            launch.local(orders, store, display, slots, gpus)
+            launch.local(wanted, store, display, slots, gpus)
 
 
 def _outcome(store: Store, standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:

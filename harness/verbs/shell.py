@@ -14,6 +14,7 @@ from harness import cost, standing
 from harness.combination import Job
 from harness.data.datasets import class_count
 from harness.errors import HarnessError
+from harness.files import Order
 from harness.progress import STYLES
 from harness.spec import Scale
 from harness.suite import Suite
@@ -64,6 +65,11 @@ def job_cost(job: Job, store: Store, datasets: Path, crop: int | None = None) ->
     clip = job.spec.clip
     classes = class_count(job.spec.data.name, datasets)
     return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes, crop=crop)
+
+
+def orders(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> list[Order]:
+    """What a launcher is given for these jobs."""
+    return [Order(job.spec, scale, job.label, root.resolve(), datasets.resolve()) for job in jobs]
 
 
 def all_suites() -> list[Path]:

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from harness import queue
 from harness.queue import Queued
 from tests.cluster import cluster
-from tests.harness.sweeps import Sweep, lacking
+from tests.harness.sweeps import ONE, SUITE, Sweep, lacking
 
-CODES = """BOOT_FAIL CANCELLED COMPLETED CONFIGURING COMPLETING DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PENDING PREEMPTED
-RUNNING RESV_DEL_HOLD REQUEUE_FED REQUEUE_HOLD REQUEUED RESIZING REVOKED SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED
-SUSPENDED TIMEOUT"""
+CODES = """
+BOOT_FAIL CANCELLED COMPLETED CONFIGURING COMPLETING DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY PENDING PREEMPTED RUNNING
+RESV_DEL_HOLD REQUEUE_FED REQUEUE_HOLD REQUEUED RESIZING REVOKED SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED
+TIMEOUT"""
 """squeue's manual, "JOB STATE CODES", SLURM 22.05."""
 
 
@@ -105,13 +106,6 @@ def test_a_collapsed_array_is_all_its_jobs(places, array):
     assert list(queue._numbers(f"{array}_{first}")) == [f"{array}_{first}"]
 
 
-def forget(sweep, state):
-    """Let squeue forget all jobs once the accounts have the newest, which the controller tells a little late."""
-    accounts = ("sacct", "--noheader", "--parsable2", "--allocations", "--format=State")
-    sweep.wait(lambda: state in sweep.slurm.run(*accounts).splitlines(), "sacct is not told")
-    sweep.slurm.forget()
-
-
 @pytest.fixture
 def accounted(tmp_path, embedded_cache):
     with cluster(accounting=True) as running:
@@ -120,25 +114,27 @@ def accounted(tmp_path, embedded_cache):
 
 @pytest.mark.skipif(bool(lacking()), reason=f"no SLURM here: {lacking()}")
 def test_how_jobs_ended_is_known_after_squeue_has_forgotten_them(accounted):
+    accounted.suite.write_text(SUITE.replace("[8, 16]", "[8, 16, 32]"), encoding="utf-8")
     accounted.site.write_text("setup: [exit 3]\n", encoding="utf-8")
-    accounted.submit()
-    accounted.wait(lambda: not accounted.state(), "they do not fail")
-    (job, _) = accounted.jobs()
+    accounted.submit(*ONE)
+    accounted.wait(lambda: not accounted.state(), "it does not fail")
+    job = accounted.jobs()[0]
     number = job["slurm"]["job"]
     log = accounted.root / "slurm" / f"{number}_0_log.out"
     assert (job["state"], job["detail"]) == ("not run", f"SLURM says FAILED of job {number} ({log})")
-    forget(accounted, "FAILED")
-    assert [job["slurm"]["state"] for job in accounted.jobs()] == ["FAILED", "FAILED"]
+    accounted.submit("--only", "model.width=16,32", "--set", "resources.slurm.hold=true")
+    array = accounted.jobs()[1]["slurm"]["job"].partition("_")[0]
+    accounted.slurm.run("scancel", array)
+    accounts = ("sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={number},{array}", "--format=State")
+    ended = {"FAILED", "CANCELLED by 0"}
+    accounted.wait(lambda: set(accounted.slurm.run(*accounts).splitlines()) == ended, "sacct is not told")
+    accounted.slurm.forget()
+    assert [job["slurm"]["state"] for job in accounted.jobs()] == ["FAILED", "CANCELLED", "CANCELLED"]
     # Without cgroups SLURM calls no job OUT_OF_MEMORY, so the accounts are told so.
-    accounted.slurm.correct("UPDATE trial_job_table SET state = 11 WHERE id_array_task = 1")
-    assert [job["slurm"]["state"] for job in accounted.jobs()] == ["FAILED", "OUT_OF_MEMORY"]
-    accounted.submit("--set", "resources.slurm.hold=true")
-    accounted.slurm.run("scancel", "--user=root")
-    accounted.wait(lambda: not accounted.state(), "they are not cancelled")
-    forget(accounted, "CANCELLED by 0")
-    assert [job["slurm"]["state"] for job in accounted.jobs()] == ["CANCELLED", "CANCELLED"]
+    accounted.slurm.correct(f"UPDATE trial_job_table SET state = 11 WHERE id_job = {number}")
+    assert accounted.jobs()[0]["detail"] == f"SLURM says OUT_OF_MEMORY of job {number} ({log})"
     accounted.slurm.kill("slurmdbd")
-    assert [job["detail"] for job in accounted.jobs()] == ["", ""]
+    assert [job["detail"] for job in accounted.jobs()] == ["", "", ""]
 
 
 def test_times_are_asked_for_as_seconds(monkeypatch):

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from harness.data import index
+from harness.data import index, sampling
 from harness.data.pool import Pool
 from harness.data.videos import Dataset, Video, digest
 
@@ -83,17 +83,52 @@ def test_a_part_beyond_the_file_cannot_be_read(dataset, path):
     assert found.splits[0].unreadable == (("0", "its part begins at frame 10 of 10"),)
 
 
+def test_a_part_that_ends_behind_the_file_is_named_and_used_as_far_as_it_goes(dataset, path):
+    ends = [replace(video, first=5, last=last) for video, last in zip(dataset.train, (11, 11, 400, None), strict=True)]
+    late = replace(dataset, train=tuple(ends))
+    found = index.report(late, learn(late, path), {})
+    shortened = (("0", "its part ends at frame 11 of 10"), ("2", "its part ends at frame 400 of 12"))
+    assert [split.shortened for split in found.splits] == [shortened, ()]
+    assert found.splits[0].unreadable == ()
+    assert found.usable
+    assert sampling.part(12, 5, 400) == 7
+
+
+def test_what_cannot_be_read_at_all_is_not_said_to_be_shorter(dataset, path):
+    late = replace(dataset, train=tuple(replace(video, first=50, last=60) for video in dataset.train))
+    late.train[1].path.write_bytes(b"")
+    split = index.report(late, learn(late, path), {}).splits[0]
+    assert [id_ for id_, _ in split.unreadable] == ["0", "1", "2", "3"]
+    assert split.shortened == ()
+
+
 def test_copies_overlap_and_unlisted_files_are_found(dataset, path):
-    one, two, *_ = dataset.train
-    shutil.copy(one.path, two.path)
-    shutil.copy(dataset.train[2].path, dataset.val[0].path)
+    one, _, alike, _ = dataset.train
+    shutil.copy(one.path, alike.path)
+    shutil.copy(dataset.train[1].path, dataset.val[1].path)
     film(one.path.parent / "extra.mp4", 5, 99)
     (one.path.parent / "notes.txt").write_text("no video", encoding="utf-8")
     found = index.report(dataset, learn(dataset, path), {})
-    assert found.copies == (("train/0", "train/1"),)
-    assert found.overlap == (("train/2", "val/4"),)
+    assert found.copies == (("train/0", "train/2"),)
+    assert found.overlap == (("train/1", "val/5"),)
+    assert found.contradictory == ()
     assert found.unlabelled == (str(one.path.parent / "extra.mp4"),)
     assert not found.usable
+
+
+def test_one_file_under_two_labels_is_a_contradiction_and_no_copy(dataset, path):
+    shutil.copy(dataset.train[0].path, dataset.train[1].path)
+    found = index.report(dataset, learn(dataset, path), {})
+    assert found.contradictory == ((("train/0", "a"), ("train/1", "b")),)
+    assert (found.copies, found.overlap) == ((), ())
+    assert not found.usable
+
+
+def test_one_file_in_both_splits_may_contradict_itself_as_well(dataset, path):
+    shutil.copy(dataset.train[1].path, dataset.val[0].path)
+    found = index.report(dataset, learn(dataset, path), {})
+    assert found.contradictory == ((("train/1", "b"), ("val/4", "a")),)
+    assert found.overlap == (("train/1", "val/4"),)
 
 
 def test_parts_of_one_file_are_no_copies(dataset, path):
@@ -165,6 +200,36 @@ def test_a_stopped_index_goes_on(dataset, path):
     assert learn(dataset, path) == whole
     assert learn(dataset, path) == whole
     assert json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+
+
+NOTED = {"frames": "many", "fps": "Infinity", "bytes": None, "codec": 4, "whole": 1, "problem": None, "path": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe", b"[" * 100_000, b"null", b"{}", b'{"frames": 4', b"1" * 5000,
+        *(json.dumps({field: value}).encode() for field, value in NOTED.items()),
+        b'{"frames": 0}', b'{"fps": -1.0}', b'{"fps": Infinity}', b'{"fps": NaN}', b'{"another": 1}',
+    ],
+    ids=lambda damage: damage[:20].decode(errors="replace"),
+)  # fmt: skip
+@pytest.mark.parametrize("last", [True, False])
+def test_a_damaged_line_is_learnt_again_and_the_others_are_kept(dataset, path, monkeypatch, damage, last):
+    """A line whose fields are damaged is a good one but for these."""
+    whole = learn(dataset, path, workers=0)
+    lines = path.read_bytes().splitlines()
+    place, sick = (-1, 5) if last else (0, 0)
+    try:
+        lines[place] = json.dumps({**json.loads(lines[place]), **json.loads(damage)}).encode()
+    except (ValueError, TypeError, RecursionError):
+        lines[place] = damage
+    path.write_bytes(b"\n".join(lines))
+    opened, learnt = [], index.learn
+    monkeypatch.setattr(index, "learn", lambda task: opened.append(task.path) or learnt(task))
+    for _ in range(2):  # and the second time nothing is
+        assert learn(dataset, path, workers=0) == whole
+    assert opened == ([] if damage == b"{}" else [list(whole)[sick]])
 
 
 @pytest.mark.parametrize("pieces", [4, 5, 100])

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from harness.data import sheet
 from harness.data.augment import shown
@@ -81,6 +81,51 @@ def test_the_picture_holds_every_frame(tmp_path):
     with Image.open(tmp_path / "a" / "sheet.png") as picture:
         pixels = np.asarray(picture)
     assert all((pixels == colour).all(axis=2).sum() == 100 * 100 for colour in colours)
+
+
+def drawn(folder, text, problem=""):
+    """The text of a row as it lies on the sheet, without the frames."""
+    frames = np.empty((0, 0, 0, 3), np.uint8) if problem else np.zeros((1, 96, 96, 3), np.uint8)
+    sheet.write(folder / "sheet.png", [sheet.Row(text, "", "", frames, problem)])
+    with Image.open(folder / "sheet.png") as picture:
+        return picture.convert("L").crop((0, 0, sheet.TEXT_PIXELS + sheet.GAP, picture.height))
+
+
+def ink(picture):
+    """(left, top, right, bottom) of what is not background."""
+    return ImageChops.invert(picture).getbbox()
+
+
+@pytest.mark.parametrize("letter", "üßéÅłčşžñçœпЖΩא→–")
+def test_letters_of_other_languages_have_their_shapes(tmp_path, letter):
+    shapes = [
+        drawn(tmp_path, text).tobytes() for text in (letter, "中", " ")
+    ]  # the second is a box: it has no such shape
+    assert len(set(shapes)) == 3
+
+
+def test_an_accent_of_its_own_is_put_on_its_letter(tmp_path):
+    assert drawn(tmp_path, "u\u0308ben").tobytes() == drawn(tmp_path, "üben").tobytes()
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "a\tb", "a\x00b", "a\x1bb"])
+def test_names_that_cannot_be_drawn_are_drawn_with_a_mark(tmp_path, text):
+    assert 0 < ink(drawn(tmp_path, text))[3] <= sheet.GAP + sheet.LINE_PIXELS
+
+
+@pytest.mark.parametrize("letter", "mWi中")
+def test_text_never_reaches_under_the_frames_and_keeps_its_end(tmp_path, letter):
+    long = drawn(tmp_path, letter * 100 + "/end")
+    assert sheet.TEXT_PIXELS - 25 < ink(long)[2] <= sheet.TEXT_PIXELS
+    assert sheet._fitted(letter * 100 + "/end").endswith("/end")
+
+
+def test_a_reason_is_told_to_its_end_however_long_it_is(tmp_path):
+    reason = " ".join(f"reason{number}" for number in range(60))
+    assert " ".join(sheet._lines(sheet.Row("v", "", "", sheet.NOTHING, reason))) == f"v {reason}"
+    told = drawn(tmp_path, "v", reason)
+    assert 96 < ink(told)[3] < told.height
+    assert ink(told)[2] <= sheet.TEXT_PIXELS
 
 
 def test_long_clips_are_thinned_evenly(tmp_path):

@@ -5,6 +5,12 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from harness import queue
+from harness.suite import load
+from harness.verbs import status
+from results.store import Store
 from tests.conftest import PROJECT
 from tests.harness.verbs.conftest import harness
 
@@ -28,3 +34,18 @@ def test_watching_ends_cleanly_with_ctrl_c(finished):
     shown, told = watching.communicate(timeout=30)
     assert (watching.returncode, told) == (0, "")
     assert "divided" in shown
+
+
+@pytest.mark.parametrize("submitted", [True, False])
+def test_slurm_is_asked_less_often_than_files(small_suite, root, monkeypatch, submitted):
+    if submitted:
+        (root / queue.SWEEPS).mkdir()
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", sleep)
+    status._watch([load(small_suite)], Store(root))
+    assert slept == [queue.ASK_EVERY_S if submitted else status.WATCH_EVERY_S]
