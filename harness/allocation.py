@@ -6,6 +6,7 @@ outside, and so that saving takes place between two steps and not inside a signa
 """
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -18,12 +19,13 @@ import submitit
 from submitit.core.utils import DelayedSubmission
 
 from harness import obituary, packages
-from harness.files import Order, read_progress
+from harness.files import ALIVE, Order, read_progress
 from harness.launch import DEATHS_ALLOWED
 from harness.meeting import TOLD_S, Seat
 from harness.worker import BUSY, LOST, RECORDED, STOPPED, WRONG
 
 POLL_S = 0.2
+ALIVE_EVERY_S = 10.0
 AGREE_S = 120.0
 """How long a rank that is to end waits to hear how the others did; a process that hangs is killed meanwhile."""
 GRACE_S = 30.0
@@ -68,8 +70,12 @@ class Allocation(submitit.helpers.Checkpointable):
                 [sys.executable, "-m", "harness.worker", str(self.folder), str(os.getpid()), *seat.words()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=packages.ROOT,
             )  # fmt: skip
-        meeting, left_s = seat.at(self.folder), GRACE_S
+        meeting, left_s, beat = seat.at(self.folder), GRACE_S, -math.inf
         while self.process.poll() is None:
+            if time.monotonic() - beat > ALIVE_EVERY_S and seat.rank == 0:
+                beat = time.monotonic()
+                with contextlib.suppress(OSError):  # a full disk
+                    (self.folder / ALIVE).touch()
             time.sleep(POLL_S)
             if seat.world > 1 and set(meeting.ended().values()) - WELL:
                 left_s -= POLL_S

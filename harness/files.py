@@ -12,6 +12,8 @@ from harness.spec import JobSpec, Scale
 from results.store import Store, write_atomic
 
 PROGRESS_EVERY_S = 1.0
+ALIVE = "alive"
+"""The file in a job's folder that who watches its process touches, as long as there is one (`harness.allocation`)."""
 
 
 @dataclass(frozen=True)

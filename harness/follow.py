@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from harness import obituary, standing
+from harness import obituary, queue, standing
 from harness.combination import Job
 from harness.errors import HarnessError
 from harness.files import Order
@@ -23,12 +23,15 @@ LOST = {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEM
 """States after which no record is to be waited for."""
 
 
-def follow(jobs: Sequence[Job], store: Store, display: Display, submit: Callable[[Sequence[Job]], None]) -> None:
+def follow(
+    jobs: Sequence[Job], store: Store, display: Display, submit: Callable[[Sequence[Job]], None], silent_s: float
+) -> None:
     """Show the jobs until each has its record; `submit` takes those that were lost.
 
     What cannot succeed gets a record instead: what SLURM killed for its memory, and what ended again and again before
     its work had begun. Attempts that did begin are counted and bounded where they run. A job that was cancelled is
-    left as it is. Raises what `submit` raises, where that goes on for PATIENCE_S.
+    left as it is. What SLURM calls running and gave no sign of life for `silent_s` is on a node that died and came
+    back unnoticed: SLURM is told to queue it again. Raises what `submit` raises, where that goes on for PATIENCE_S.
     """
     rows = {job.id: Row(job.label) for job in jobs}
     losses = _Losses(store)
@@ -37,6 +40,9 @@ def follow(jobs: Sequence[Job], store: Store, display: Display, submit: Callable
         for each in standings:
             _tell(rows[each.job.id], each)
         display.show(list(rows.values()))
+        for each in standings:
+            if each.queued and each.unwatched_s > silent_s:
+                queue.requeue(each.queued.number)
         lost = [each for each in standings if each.state in MISSING and not each.cancelled]
         again = losses.to_submit(lost)
         if again:

@@ -1,5 +1,6 @@
 """What SLURM knows of our jobs: one question to squeue for all of them, and one to sacct for those it has forgotten."""
 
+import contextlib
 import json
 import os
 import re
@@ -132,6 +133,12 @@ def endings(root: Path, ids: Collection[str]) -> dict[str, Queued]:
             if each in newest and state in ENDED:
                 found[newest[each]] = Queued(each, state, nodes=nodes)
     return found
+
+
+def requeue(number: str) -> None:
+    """Have SLURM end a job that it calls running, and queue it again; nothing where it does not answer."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        _told("scontrol", "requeue", number)
 
 
 def _newest(known: dict[str, Sweep]) -> dict[str, str]:

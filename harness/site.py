@@ -35,10 +35,14 @@ class Site(Value):
     """Seconds before its time limit at which a job is told to save."""
     again_s: Positive = 60
     """Seconds after which a job that could not write, as on a full disk, is begun again in its allocation."""
+    silent_s: Positive = 300
+    """Seconds without a sign of life after which a followed job that SLURM calls running is queued again."""
 
     def beneath(self, resources: Resources) -> Resources:
         """The resources, with what they leave open taken from here."""
-        given = self.model_dump(exclude={"setup", "max_attempts", "save_s", "again_s", "slurm"}, exclude_none=True)
+        given = self.model_dump(
+            exclude={"setup", "max_attempts", "save_s", "again_s", "silent_s", "slurm"}, exclude_none=True
+        )
         left = {key: value for key, value in given.items() if key not in resources.model_fields_set}
         return resources.model_copy(update={**left, "slurm": {**self.slurm, **resources.slurm}})
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from harness import progress, queue
 from harness.combination import Job
-from harness.files import has_checkpoint, read_progress
+from harness.files import ALIVE, has_checkpoint, read_progress
 from harness.locks import is_held
 from harness.queue import Queued
 from results.record import Record, RecordError
@@ -49,6 +49,8 @@ class Standing:
     """What SLURM says of it, where it has it: such a job is not submitted again."""
     ended: Queued | None = None
     """What SLURM says of how its newest submission ended, where it is not in its queue any more."""
+    unwatched_s: float = 0.0
+    """Seconds since who watches the process of a job that SLURM calls running gave a sign of life."""
     silent: str = ""
     """Of a running job from which nothing was heard for long: for how long, and what to do."""
 
@@ -137,7 +139,8 @@ def _of(job: Job, store: Store, told: Queued | None) -> Standing:
     held = is_held(folder / "lock")
     if held and ended and silent_s > SILENCE_S and _is_elsewhere(now):
         held = False  # its node died, and the file system has not noticed
-    here = Standing(job, "running", folder, progress=now, queued=queued, ended=ended)
+    unwatched_s = _unwatched_s(folder, queued) if queued and queued.state == "RUNNING" else 0.0
+    here = Standing(job, "running", folder, progress=now, queued=queued, ended=ended, unwatched_s=unwatched_s)
     if held or (queued and queued.state in queue.RUNNING):
         return replace(here, silent=_silent(here, silent_s) if silent_s > SILENCE_S else "")
     if queued and queued.state != queue.UNKNOWN:
@@ -163,6 +166,14 @@ def _silent_s(folder: Path, now: dict[str, Any], queued: Queued | None) -> float
     except OSError:
         locked = 0.0
     return time.time() - max(float(now.get("updated", 0.0)), locked, queued.began if queued else 0.0)
+
+
+def _unwatched_s(folder: Path, queued: Queued) -> float:
+    try:
+        beat = (folder / ALIVE).stat().st_mtime
+    except OSError:
+        beat = 0.0
+    return time.time() - max(beat, queued.began) if queued.began else 0.0
 
 
 def _is_elsewhere(now: dict[str, Any]) -> bool:

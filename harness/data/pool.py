@@ -33,6 +33,7 @@ START_LIMIT_S = 300.0
 _LENGTH = struct.Struct("<Q")
 
 _BOOT = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN);"  # also while it imports
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
     "from harness.data.pool import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
 )

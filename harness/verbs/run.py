@@ -90,7 +90,7 @@ def run(
         if launcher == "slurm":
             _follow(suite, store, partial(_submit, scale=scale, root=root, datasets=datasets))
         problems = render(suite, store, datasets)
-    raise typer.Exit(_outcome(store, standing.of(suite.jobs, store), problems))
+    raise typer.Exit(_outcome(standing.of(suite.jobs, store), problems))
 
 
 def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
@@ -117,10 +117,11 @@ def _submit(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> No
 
 
 def _follow(suite: Suite, store: Store, submit: Callable[[Sequence[Job]], None]) -> None:
+    from harness import site
     from harness.follow import follow
 
     with Display(out, len(suite.jobs)) as display:
-        follow(suite.jobs, store, display, submit)
+        follow(suite.jobs, store, display, submit, site.read().silent_s)
 
 
 def _launch(wanted: Sequence[Order], store: Store, launcher: Launcher, workers: int) -> None:
@@ -135,11 +136,11 @@ def _launch(wanted: Sequence[Order], store: Store, launcher: Launcher, workers: 
             launch.local(wanted, store, display, slots, gpus)
 
 
-def _outcome(store: Store, standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:
+def _outcome(standings: Sequence[standing.Standing], problems: Sequence[str]) -> int:
     """Tell what is not well, and the exit code that says it."""
     failed = [each for each in standings if each.state in FAILURES]
     for each in failed:
-        say_error(f"{each.job.label}: {each.state}: {each.detail} ({store.record_path(each.job.id)})")
+        say_error(f"{each.job.label}: {each.state}: {each.detail}")
     if failed:
         states = " ".join(f"--retry {state}" for state in sorted({each.state for each in failed}))
         say_error(f"{len(failed)} of {len(standings)} jobs did not end well; to run them again: {states}")

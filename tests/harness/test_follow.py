@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness import follow, standing
+from harness import follow, queue, standing
 from harness.combination import Job
 from harness.errors import HarnessError
 from harness.launch import DEATHS_ALLOWED
@@ -16,6 +16,7 @@ from harness.standing import CANCELLED, Standing
 from results.store import Store
 
 RUNNING = Queued("12", "RUNNING")
+SILENT_S = 300.0
 
 
 class Clock:
@@ -59,7 +60,7 @@ def followed(order, monkeypatch, clock):
 
         monkeypatch.setattr(standing, "of", of)
         with Display(Console(file=told, width=200), 1) as display:
-            follow.follow([job], store, display, submit or (lambda jobs: submitted.append(clock.now)))
+            follow.follow([job], store, display, submit or (lambda jobs: submitted.append(clock.now)), SILENT_S)
         return submitted, told.getvalue(), store.read(job.id)
 
     return run
@@ -117,6 +118,15 @@ def test_what_cancel_ended_is_left_as_it_is(followed, order):
     submitted, told, record = followed([{"ended": Queued("12", "CANCELLED")}])
     assert (submitted, record) == ([], None)
     assert "stopped: cancelled" in told
+
+
+def test_what_runs_without_a_sign_of_life_is_queued_again(followed, monkeypatch):
+    again = []
+    monkeypatch.setattr(queue, "requeue", again.append)
+    running = {"state": "running", "queued": RUNNING}
+    script = [{**running, "unwatched_s": seconds} for seconds in (10.0, SILENT_S + 1)]
+    submitted, _, _ = followed([*script, {"state": "queued", "queued": Queued("12", "PENDING")}, DONE])
+    assert (again, submitted) == (["12"], [])
 
 
 def test_a_refusal_is_borne_for_a_while(followed, clock):

@@ -11,6 +11,7 @@ from harness import evaluate, job, queue, standing
 from harness.combination import Job
 from harness.control import Control
 from harness.errors import Interrupted
+from harness.files import ALIVE
 from harness.locks import hold
 from harness.queue import FORGOTTEN, UNKNOWN, Queued
 from harness.spec import Protocol
@@ -157,6 +158,19 @@ def test_silence_is_told_and_no_reason_to_take_a_running_job_for_dead(order, mon
     assert (began.state, began.silent) == ("running", "")  # begun again: what an earlier attempt told is no sign
     with hold(folder / "lock", "x"):
         assert of(order).silent == ""
+
+
+def test_the_heartbeat_of_a_running_job_is_that_of_who_watches_it(order, monkeypatch):
+    folder = progress(order)
+    running = Queued("7", "RUNNING", nodes="node7", began=time.time() - 900)
+    assert told_of(order, monkeypatch, running).unwatched_s == pytest.approx(900, abs=60)  # no beat since it began
+    beat = folder / ALIVE
+    beat.touch()
+    os.utime(beat, (time.time() - 400, time.time() - 400))
+    assert told_of(order, monkeypatch, running).unwatched_s == pytest.approx(400, abs=60)
+    again = replace(running, began=time.time() - 20)  # the beat is an earlier attempt's
+    assert told_of(order, monkeypatch, again).unwatched_s == pytest.approx(20, abs=15)
+    assert told_of(order, monkeypatch, replace(running, state="PENDING")).unwatched_s == 0
 
 
 def test_a_lock_that_a_dead_node_left_is_no_sign_of_life(order, monkeypatch):

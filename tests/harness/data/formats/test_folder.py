@@ -96,8 +96,7 @@ def test_a_share_of_what_is_split_already_is_refused(tmp_path, names):
 def test_a_share_of_the_training_folder_alone_is_refused_with_the_root_that_is_meant(tmp_path):
     (said,) = told(folder(tmp_path, "train/sit/1.mp4", "train/sit/2.mp4", val_share=0.5))
     assert said == (
-        f"{tmp_path}: its only folder is train, which `val_share` would take for the only class: "
-        "say `root: train`"
+        f"{tmp_path}: its only folder is train, which `val_share` would take for the only class: say `root: train`"
     )
 
 
