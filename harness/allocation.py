@@ -47,7 +47,7 @@ class Allocation(submitit.helpers.Checkpointable):
 
     def __call__(self) -> int:
         """Run the worker to its end, again where it dies or cannot write; how the first rank's ended last."""
-        task, deaths, codes = submitit.JobEnvironment(), 0, {}
+        task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {}
         for attempt in range(self.attempts):
             meeting = f"{task.raw_job_id}.{os.environ.get('SLURM_RESTART_COUNT', '0')}.{attempt}"
             seat = Seat(task.global_rank, task.num_tasks, task.local_rank, meeting)
@@ -58,8 +58,7 @@ class Allocation(submitit.helpers.Checkpointable):
                 print(f"the job could not write (see {self.folder / 'log.txt'}); again in {self.again_s:g} s")
                 time.sleep(self.again_s)
                 continue
-            deaths += 1
-            if self._given_up(seat, codes, deaths):
+            if self._given_up(seat, codes, deaths.add(self.folder)):
                 break
         return codes[0]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -29,12 +30,12 @@ class Job:
     spec: JobSpec
     variant: tuple[tuple[str, str], ...]
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The training's identity."""
         return self.spec.identity()
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The varied values, such as `divided · motion`; a bare number with its key's last part, as in `frames 8`."""
         bare = [key.rpartition(".")[2] for key, value in self.variant if _is_bare(value)]

@@ -122,7 +122,7 @@ class _Pool:
     free: list[int]
     gpus: int
     running: list[_Worker] = field(default_factory=list)
-    deaths: dict[str, int] = field(default_factory=dict)
+    deaths: obituary.Deaths = field(default_factory=obituary.Deaths)
 
     def fill(self) -> None:
         """Start jobs while there are free slots."""
@@ -177,7 +177,7 @@ class _Pool:
 
     def died(self, worker: _Worker, code: int) -> None:
         """Queue a dead worker's job again, or give it a record when it died too often."""
-        deaths = self.deaths[worker.folder.name] = self.deaths.get(worker.folder.name, 0) + 1
+        deaths = self.deaths.add(worker.folder)
         if deaths < DEATHS_ALLOWED:
             worker.row.state = "queued"
             self.queue.insert(0, (worker.order, worker.row))

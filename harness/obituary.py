@@ -12,6 +12,20 @@ from results.store import Store
 LOG_TAIL_BYTES = 4000
 
 
+class Deaths:
+    """How often the process of a job died, since the job last came further."""
+
+    def __init__(self) -> None:
+        self.known: dict[Path, tuple[str, int]] = {}
+
+    def add(self, folder: Path) -> int:
+        """One more, of the job in this folder; how many there were without a new checkpoint between them."""
+        reached = max((path.name for path in (folder / "checkpoints").glob("*-*.pt")), default="")
+        before, count = self.known.get(folder, (reached, 0))
+        self.known[folder] = reached, count + 1 if reached == before else 1
+        return self.known[folder][1]
+
+
 def how(code: int) -> str:
     """In which way a process ended, by its exit code as Python gives it."""
     hint = " (the kernel kills with SIGKILL when memory runs out)" if code == -signal.SIGKILL else ""

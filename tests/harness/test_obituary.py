@@ -38,3 +38,12 @@ def test_the_end_of_a_log(tmp_path):
     assert obituary.tail(tmp_path) == "the log is empty"
     (tmp_path / "log.txt").write_bytes("ä".encode() * 4000)  # cut within a letter or not, it can be read
     assert set(obituary.tail(tmp_path)) <= {"ä", "\ufffd"}
+
+
+def test_deaths_are_counted_anew_when_the_job_came_further(tmp_path):
+    deaths = obituary.Deaths()
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    assert [deaths.add(tmp_path), deaths.add(tmp_path)] == [1, 2]
+    (checkpoints / "00000003-0123456789ab.pt").touch()
+    assert [deaths.add(tmp_path), deaths.add(tmp_path / "another"), deaths.add(tmp_path)] == [1, 1, 2]
