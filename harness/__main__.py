@@ -1,6 +1,10 @@
 """`python -m harness`."""
 
-from harness.cli import main
+import sys
 
 if __name__ == "__main__":
+    try:
+        from harness.cli import main
+    except KeyboardInterrupt:  # Ctrl-C while that imports: nothing has begun
+        sys.exit(130)
     main()

@@ -1,6 +1,7 @@
 """`run`: train, test and profile what is missing of a suite, then render its report."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ from models import registry
 from results.store import Store
 
 Launcher = Literal["inline", "local", "slurm"]
+SUBMITTING_S = 120.0
+"""How long to wait for another command that submits jobs from the same folder."""
 
 
 class Retry(StrEnum):
@@ -71,26 +74,58 @@ def run(
     store = Store(root)
     preflight.check_writable(root)
     preflight.check_reports(suite)
-    with hold(root / "run.lock", f"the output folder {root}"):
-        wanted = _wanted(standing.of(suite.jobs, store), retry)
-        out.print(f"{suite.title}: {len(suite.jobs)} jobs at {scale} scale, {len(wanted)} to run")
-        preflight.check_inputs(wanted, root, datasets)
-        devices = max((job.spec.resources.nodes * job.spec.resources.gpus_per_node for job in wanted), default=1)
-        if devices > 1 and launcher != "slurm":
-            out.print(f"The suite asks for {devices} devices a job; this launcher gives each job one")
-        if wanted and launcher == "slurm":
-            _submit(wanted, scale, root, datasets)
-        elif wanted:
-            _launch(orders(wanted, scale, root, datasets), store, launcher, workers)
-        if launcher == "slurm" and not wait:
-            out.print(
-                "`status` tells where they stand; the same command with --wait follows them and renders the report"
-            )
-            raise typer.Exit(DONE)
-        if launcher == "slurm":
-            _follow(suite, store, partial(_submit, scale=scale, root=root, datasets=datasets))
+    if launcher == "slurm":
+        _on_cluster(suite, store, retry, wait, partial(_submit, scale=scale, root=root, datasets=datasets), datasets)
         problems = render(suite, store, datasets)
+    else:
+        with _alone(root):
+            wanted = _announced(suite, store, retry, datasets)
+            devices = max((job.spec.resources.devices for job in wanted), default=1)
+            if devices > 1:
+                out.print(f"The suite asks for {devices} devices a job; this launcher gives each job one")
+            if wanted:
+                _launch(orders(wanted, scale, root, datasets), store, launcher, workers)
+            problems = render(suite, store, datasets)
     raise typer.Exit(_outcome(standing.of(suite.jobs, store), problems))
+
+
+def _alone(root: Path, wait_s: float = 0.0) -> AbstractContextManager[None]:
+    """While it lasts, no other command starts jobs in this folder."""
+    return hold(root / "run.lock", f"the output folder {root}", wait_s)
+
+
+def _announced(suite: Suite, store: Store, retry: Sequence[Retry], datasets: Path) -> list[Job]:
+    """The jobs that are to run, told, and their data and weights looked for. Raises HarnessError."""
+    wanted = _wanted(standing.of(suite.jobs, store), retry)
+    out.print(f"{suite.title}: {len(suite.jobs)} jobs at {suite.scale} scale, {len(wanted)} to run")
+    preflight.check_inputs(wanted, store.root, datasets)
+    return wanted
+
+
+def _on_cluster(
+    suite: Suite,
+    store: Store,
+    retry: Sequence[Retry],
+    wait: bool,
+    submit: Callable[[Sequence[Job]], None],
+    datasets: Path,
+) -> None:
+    """Submit what is missing, and follow it where that is asked; others may submit and follow meanwhile."""
+    with _alone(store.root, SUBMITTING_S):
+        wanted = _announced(suite, store, retry, datasets)
+        if wanted:
+            submit(wanted)
+    if not wait:
+        out.print("`status` tells where they stand; the same command with --wait follows them and renders the report")
+        raise typer.Exit(DONE)
+
+    def again(jobs: Sequence[Job]) -> None:
+        with _alone(store.root, SUBMITTING_S):
+            missing = [each.job for each in standing.of(jobs, store) if each.state in standing.MISSING]
+            if missing:  # else another command has submitted them meanwhile
+                submit(missing)
+
+    _follow(suite, store, again)
 
 
 def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:

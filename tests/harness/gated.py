@@ -42,7 +42,7 @@ def build(options: GatedOptions, frames: int, size: int, classes: int):
             self.steps += 1
             folder = os.environ.get("GATED")
             if folder and Path(folder, "slow").exists():
-                time.sleep(0.2)
+                time.sleep(0.5)
             if folder and self.steps > FIRST_EPOCH + 1:
                 while Path(folder, "closed").exists():
                     time.sleep(0.05)

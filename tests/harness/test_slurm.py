@@ -33,17 +33,29 @@ def inline(slurm, tmp_path_factory, embedded_cache):
     return inline_records(slurm, shared, embedded_cache)
 
 
-def test_more_time_limits_than_allowed_are_a_record(sweep):
+def test_time_limits_are_gone_on_after_and_more_than_allowed_are_a_record(sweep, tmp_path, embedded_cache):
     """SLURM's shortest limit is a minute; it tells at some moment in the 90 s before. Nearly all of that is waiting."""
-    long = SUITE.replace("timeout_min: 30", "timeout_min: 1").replace("epochs: 2", "epochs: 900")
-    sweep.suite.write_text(long, encoding="utf-8")
-    sweep.site.write_text("save_s: 45\nmax_attempts: 2\n", encoding="utf-8")
-    (sweep.gate / "slow").touch()
-    sweep.submit(*ONE)
-    (record,) = sweep.wait_for_records(1).values()
+    long = SUITE.replace("timeout_min: 30", "timeout_min: 1").replace("epochs: 2", "epochs: 120")
+    sweeps = {}
+    for name, attempts in (("given up", 2), ("finished", 9), ("alone", 9)):
+        (tmp_path / name).mkdir()
+        sweeps[name] = Sweep(sweep.slurm, tmp_path / name, embedded_cache, long)
+        sweeps[name].site.write_text(f"save_s: 45\nmax_attempts: {attempts}\n", encoding="utf-8")
+    given_up, finished, alone = sweeps.values()
+    for each in (given_up, finished):
+        (each.gate / "slow").touch()
+        each.submit(*ONE)
+    ended = alone.run("run", "--launcher", "inline", *ONE, "--set", "resources.timeout_min=30")
+    assert ended.returncode == 0, ended.stderr
+    finished.wait(lambda: finished.progress()[0]["attempt"] == 3, "its limit did not come twice")
+    (finished.gate / "slow").unlink()
+    (record,) = given_up.wait_for_records(1).values()
     assert record["status"] == "timeout"
     assert record["measured"]["attempts"] == 2
     assert "its time limit passed" in record["error"]["message"]
+    (record,) = finished.wait_for_records(1).values()
+    assert record["measured"]["attempts"] == 3
+    assert_same(finished.records(), alone.records())
 
 
 def test_jobs_share_a_nodes_gpus_and_end_with_the_records_of_one_process(sweep, inline):
