@@ -98,6 +98,7 @@ def scores(
     for name in names:
         scored.taken.setdefault(name, {})
     wanted = _unfinished(scored, names)
+    ranks.agree("scores", wanted)
     if not wanted:
         return scored
     scored.undecodable |= {name: {} for name in names}

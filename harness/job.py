@@ -161,6 +161,7 @@ class _Attempt:
         model = build(self.spec.model, clip.frames, clip.size, classes).to(self.device)
         refuse_another(self.splits, splits, dataset, self.folder)
         trained = self.reload(model)
+        self.ranks.agree("records", (trained, [key(test) for test in self.tests]))
         self.classes, self.cost, self.splits = classes, counted, splits
         with Pool(self.spec.loader_workers) as pool:
             if not trained:

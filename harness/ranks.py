@@ -45,6 +45,15 @@ class Ranks:
         """Every rank's value, in the order of ranks."""
         return [value]
 
+    def agree(self, what: str, value: Any) -> None:
+        """Raise RankLost where ranks read different things from a folder that they share.
+
+        A network file system may tell a node of a new file a minute late; all begin again then.
+        """
+        found = self.gather(value)
+        if any(each != found[0] for each in found):
+            raise RankLost(f"ranks found different {what}: {found}")
+
     def wrapped(self, model: nn.Module) -> nn.Module:
         """The model, whose gradients become the mean over the ranks."""
         return model

@@ -83,6 +83,7 @@ class Training:
             for each, states in enumerate(saved["random"]):
                 if each == self.ranks.rank:  # of fewer ranks than there are now, the others draw as at the beginning
                     self._set_random(states)
+        self.ranks.agree("checkpoints", (self.state.epoch, self.state.batch))
         return notes
 
     def _random(self) -> dict[str, torch.Tensor]:

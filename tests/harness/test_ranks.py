@@ -15,7 +15,7 @@ from harness import job
 from harness.control import Control
 from harness.files import Order, read_progress
 from harness.meeting import Seat
-from harness.ranks import ALONE, RankLost, is_loss
+from harness.ranks import ALONE, RankLost, Ranks, is_loss
 from harness.worker import LOST, RECORDED, STOPPED
 from results.scores import read as scores_in
 from results.store import Store
@@ -99,15 +99,6 @@ def test_stopped_in_training_and_begun_again_all_ends_the_same(order, tmp_path):
     assert record_of(long).epochs == record_of(whole).epochs
 
 
-def test_one_that_is_killed_ends_all_and_the_job_can_go_on(order):
-    long = replace(order, spec=with_recipe(order.spec, epochs=40))
-    workers = start(long, 2)
-    wait(lambda: read_progress(folder_of(long)).get("epoch", 0) > 0, workers)
-    workers[1].kill()
-    assert codes(workers) == [LOST, -signal.SIGKILL]
-    assert record_of(long) is None
-
-
 FAILING = """
 import sys
 from pathlib import Path
@@ -140,7 +131,24 @@ def wait(done, workers, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
+class Reading(Ranks):
+    """Of ranks of which each reads something."""
+
+    def __init__(self, *values):
+        self.values = list(values)
+
+    def gather(self, value):
+        return self.values
+
+
+def test_ranks_that_read_different_things_begin_again():
+    Reading((1, 2), (1, 2)).agree("checkpoints", (1, 2))
+    with pytest.raises(RankLost, match=r"ranks found different checkpoints: \[\(1, 2\), \(0, 0\)\]"):
+        Reading((1, 2), (0, 0)).agree("checkpoints", (1, 2))
+
+
 def test_a_process_alone_agrees_with_itself():
+    ALONE.agree("anything", object())
     assert ALONE.sum(1, 2.5) == (1, 2.5)
     assert ALONE.gather("x") == ["x"]
     assert ALONE.largest(3) == 3
