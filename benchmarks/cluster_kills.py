@@ -92,7 +92,7 @@ def main(kills: int = 20, seed: int = 0) -> None:
         print(f"{JOBS} jobs in one process: {time.monotonic() - began:.0f} s", flush=True)
         for each in (sweep.gate / "slow",):
             each.touch()
-        sweep.site.write_text(SITE.replace("max_attempts: 4", "max_attempts: 40\nsilent_s: 30"), encoding="utf-8")
+        sweep.site.write_text(SITE.replace("max_attempts: 4", "max_attempts: 40\nsilent_s: 60"), encoding="utf-8")
         ways, began = Kills(sweep, slurm, draw), time.monotonic()
         done: collections.Counter[str] = collections.Counter()
         while done.total() < kills and len(sweep.records()) < JOBS:

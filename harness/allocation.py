@@ -19,7 +19,7 @@ import submitit
 from submitit.core.utils import DelayedSubmission
 
 from harness import obituary, packages
-from harness.files import ALIVE, Order, read_progress
+from harness.files import ALIVE, Order, attempts
 from harness.launch import DEATHS_ALLOWED
 from harness.meeting import TOLD_S, Seat
 from harness.worker import BUSY, LOST, RECORDED, STOPPED, WRONG
@@ -28,6 +28,8 @@ POLL_S = 0.2
 ALIVE_EVERY_S = 10.0
 AGREE_S = 120.0
 """How long a rank that is to end waits to hear how the others did; a process that hangs is killed meanwhile."""
+BUSY_ALLOWED = 5
+"""How often a job is tried again that another process seems to run: a dead node's lock is given back late."""
 GRACE_S = 30.0
 """How long a rank may go on after another one has failed, to notice it by itself and say so in its log."""
 WELL = {RECORDED, BUSY, STOPPED}
@@ -44,23 +46,36 @@ class Allocation(submitit.helpers.Checkpointable):
     def __init__(self, folder: str, attempts: int, save_s: float, again_s: float) -> None:
         self.folder, self.attempts, self.save_s, self.again_s = Path(folder), attempts, save_s, again_s
         self.process: subprocess.Popen[bytes] | None = None
+        self.beat = -math.inf
 
     def __call__(self) -> int:
         """Run the worker to its end, again where it dies or cannot write; how the first rank's ended last."""
-        task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {}
+        task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {0: LOST}
         for attempt in range(self.attempts):
-            meeting = f"{task.raw_job_id}.{os.environ.get('SLURM_RESTART_COUNT', '0')}.{attempt}"
+            meeting = f"{task.raw_job_id}.{_restarts()}.{attempt}"
             seat = Seat(task.global_rank, task.num_tasks, task.local_rank, meeting)
-            codes = self._agreed(seat, self._run(seat))
-            if codes[0] in (RECORDED, BUSY) or STOPPED in codes.values():
+            if self._used_up(seat):
                 break
-            if WRONG in codes.values():
-                print(f"the job could not write (see {self.folder / 'log.txt'}); again in {self.again_s:g} s")
-                time.sleep(self.again_s)
+            codes = self._agreed(seat, self._run(seat))
+            if codes[0] == RECORDED or STOPPED in codes.values():
+                break
+            if WRONG in codes.values() or (codes[0] == BUSY and attempt < BUSY_ALLOWED):
+                print(f"the job could not begin or write (see {self.folder / 'log.txt'}); again in {self.again_s:g} s")
+                self._watch_for(self.again_s)
                 continue
-            if self._given_up(seat, codes, deaths.add(self.folder)):
+            if codes[0] == BUSY or self._given_up(seat, codes, deaths.add(self.folder)):
                 break
         return codes[0]
+
+    def _used_up(self, seat: Seat) -> bool:
+        """Whether the job was begun as often as it may be; it gets its record then, by the first rank."""
+        made = max(attempts(self.folder), _restarts())
+        if made < self.attempts:
+            return False
+        if seat.rank == 0:
+            message = f"it was begun {made} times, as often as it may be, and not finished"
+            obituary.write(Order.read(self.folder), "timeout", message)
+        return True
 
     def _run(self, seat: Seat) -> int:
         """One attempt of this rank: how its process ended."""
@@ -69,29 +84,40 @@ class Allocation(submitit.helpers.Checkpointable):
                 [sys.executable, "-m", "harness.worker", str(self.folder), str(os.getpid()), *seat.words()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=packages.ROOT,
             )  # fmt: skip
-        meeting, left_s, beat = seat.at(self.folder), GRACE_S, -math.inf
+        meeting, left_s = seat.at(self.folder), GRACE_S
         while self.process.poll() is None:
-            if time.monotonic() - beat > ALIVE_EVERY_S and seat.rank == 0:
-                beat = time.monotonic()
-                with contextlib.suppress(OSError):  # a full disk
-                    (self.folder / ALIVE).touch()
-            time.sleep(POLL_S)
+            self._watch_for(POLL_S)
             if seat.world > 1 and set(meeting.ended().values()) - WELL:
                 left_s -= POLL_S
             if left_s < 0:
                 self.process.kill()
         return self.process.returncode
 
+    def _watch_for(self, seconds: float) -> None:
+        """Let time pass, with a sign of life now and then."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if time.monotonic() - self.beat > ALIVE_EVERY_S:
+                self.beat = time.monotonic()
+                with contextlib.suppress(OSError):  # a full disk
+                    (self.folder / ALIVE).touch()
+            time.sleep(min(left, ALIVE_EVERY_S))
+
     def _agreed(self, seat: Seat, code: int) -> dict[int, int]:
-        """How every rank's process ended, which all wait to hear, so that all do the same then."""
+        """How every rank's process ended, which all wait to hear, so that all do the same then.
+
+        Of whom nothing is heard could not write, as on a full disk.
+        """
         if seat.world == 1:
             return {0: code}
         meeting, deadline = seat.at(self.folder), time.monotonic() + GRACE_S + AGREE_S
-        with contextlib.suppress(OSError):  # a full disk: the others hear nothing of this rank in time
+        try:
             meeting.tell_end(seat.rank, code)
+        except OSError:
+            code = WRONG
         while len(codes := meeting.ended()) < seat.world and codes.get(0) != RECORDED and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-        return {0: LOST, **codes, seat.rank: code}
+            self._watch_for(POLL_S)
+        return {**dict.fromkeys(range(seat.world), WRONG), **codes, seat.rank: code}
 
     def _given_up(self, seat: Seat, codes: dict[int, int], deaths: int) -> bool:
         """Whether the job is not begun again here; it gets its record then, by the first rank."""
@@ -118,12 +144,10 @@ class Allocation(submitit.helpers.Checkpointable):
         """
         if self.process:
             self._save(self.process.pid)
-        made = int(read_progress(self.folder).get("attempt", 0))
+        made = max(attempts(self.folder), _restarts() + 1)
         if made >= self.attempts:
-            order = Order.read(self.folder)
-            obituary.write(
-                order, "timeout", f"its time limit passed in each of {made} attempts, as many as it may have"
-            )
+            message = f"its time limit passed, or it was preempted, in each of {made} attempts, as many as it may have"
+            obituary.write(Order.read(self.folder), "timeout", message)
             sys.exit(0)
         return DelayedSubmission(Allocation(str(self.folder), self.attempts, self.save_s, self.again_s))
 
@@ -141,3 +165,8 @@ class Allocation(submitit.helpers.Checkpointable):
             except ChildProcessError:
                 return
             time.sleep(POLL_S)
+
+
+def _restarts() -> int:
+    """How often SLURM has queued this submission of the job again."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", "0"))

@@ -7,7 +7,7 @@ protocol that is asked for later only adds the views that are not scored.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from harness.data.tasks import Undecodable, View, Views
 from harness.data.videos import TooManyUndecodable, digest
 from harness.data.views import TestViews
 from harness.errors import Interrupted
-from harness.ranks import ALONE, Ranks
+from harness.ranks import ALONE, RankLost, Ranks
 from harness.spec import JobSpec
 from harness.step import autocast
 from harness.train import Diverged
@@ -33,6 +33,9 @@ from results.scores import read as scores_in
 VIEWS_PER_TRAINING_CLIP = 4
 """Views that are on a device together for each clip in training, where a clip holds all that its backward pass needs
 and each weight has a gradient and a momentum beside it. Where training has one clip on a GPU, one view idles it."""
+
+PARTS_S = 120.0
+"""How long to wait for the scores of other ranks, which have written them."""
 
 Watch = Callable[[int, int, float], None]
 """Told after every batch: videos that are done, videos in all, seconds that took."""
@@ -65,16 +68,31 @@ def started(weights_sha256: str, views: TestViews, folder: Path) -> Scores:
     }
     labels = np.array([video.label for video in videos], np.int64)
     fresh = Scores(tuple(video.id for video in videos), labels, len(views.dataset.classes), of)
-    for path in [folder / file_name(views.size), *_parts(folder, views.size)]:
-        found = scores_in(path)
-        if found and (found.ids, found.classes, found.of) == (fresh.ids, fresh.classes, of):
-            fresh.merge(found)
+    whole = _fitting(folder / file_name(views.size), fresh)
+    parts = [part for path in _parts(folder, views.size) if (part := _fitting(path, fresh))]
+    _merge(fresh, [*([whole] if whole else []), *parts])
+    fresh.seconds = (whole.seconds if whole else 0.0) + max((part.seconds for part in parts), default=0.0)
     return fresh
 
 
 def _parts(folder: Path, size: int) -> list[Path]:
     """The score files of single ranks."""
     return sorted(folder.glob(f"{size}.rank*.npz"))
+
+
+def _part(folder: Path, size: int, rank: int) -> Path:
+    return folder / f"{size}.rank{rank}.npz"
+
+
+def _fitting(path: Path, scored: Scores) -> Scores | None:
+    """What a score file holds, where it is whole and of the same weights and videos."""
+    found = scores_in(path)
+    return found if found and (found.ids, found.classes, found.of) == (scored.ids, scored.classes, scored.of) else None
+
+
+def _merge(scored: Scores, others: Iterable[Scores]) -> None:
+    for other in others:
+        scored.merge(other)
 
 
 def scores(
@@ -99,30 +117,51 @@ def scores(
         scored.taken.setdefault(name, {})
     wanted = _unfinished(scored, names)
     ranks.agree("scores", wanted)
+    path = folder / file_name(views.size)
+    if ranks.rank == 0 and _parts(folder, views.size):
+        _write(scored, path, compressed=False)
     if not wanted:
         return scored
     scored.undecodable |= {name: {} for name in names}
-    path = folder / file_name(views.size)
     if ranks.world == 1:
         _Scoring(model, scored, views, spec, path).run(wanted, scored.keys(), control, watch, pool)
     else:
-        if ranks.rank == 0:
-            scored.write(path, compressed=False)  # with what was in parts, which now begin anew
-        ranks.meet(control.check)
-        part = _Scoring(model, scored.empty(), views, spec, folder / f"{views.size}.rank{ranks.rank}.npz", ranks.world)
-        part.run(wanted[ranks.rank :: ranks.world], scored.keys(), control, watch, pool)
-        part.save()
+        ranks.meet(control.check)  # parts of earlier attempts are put away
+        mine = _Scoring(model, scored.empty(), views, spec, _part(folder, views.size, ranks.rank), ranks)
+        mine.run(wanted[ranks.rank :: ranks.world], scored.keys(), control, watch, pool)
+        mine.save()
         ranks.meet(control.check)
         if ranks.rank:
             return scored
-        for each in _parts(folder, views.size):
-            if found := scores_in(each):
-                scored.merge(found)
+        _collect(scored, [_part(folder, views.size, rank) for rank in range(ranks.world)])
+        left = set(_unfinished(scored, names))
+        if any(scored.ids[index] not in scored.undecodable[name] for name in names for index in left
+               if index not in scored.taken[name]):  # fmt: skip
+            raise RankLost("a rank's scores are not all there")
     _refuse_many(scored, spec)
-    scored.write(path)
-    for each in _parts(folder, views.size):
-        each.unlink()
+    _write(scored, path)
     return scored
+
+
+def _write(scored: Scores, path: Path, *, compressed: bool = True) -> None:
+    """Keep all scores in one file, and no more in parts."""
+    scored.write(path, compressed=compressed)
+    for each in _parts(path.parent, int(path.stem)):
+        each.unlink()
+
+
+def _collect(scored: Scores, paths: list[Path]) -> None:
+    """Add what every rank scored, which a network file system may show late. Raises RankLost where that is missing."""
+    deadline = time.monotonic() + PARTS_S
+    parts = [_fitting(path, scored) for path in paths]
+    while None in parts and time.monotonic() < deadline:
+        time.sleep(1)
+        parts = [part or _fitting(path, scored) for part, path in zip(parts, paths, strict=True)]
+    found = [part for part in parts if part]
+    if len(found) < len(paths):
+        raise RankLost(f"a rank's scores cannot be read ({paths[parts.index(None)]})")
+    _merge(scored, found)
+    scored.seconds += max(part.seconds for part in found)
 
 
 def _refuse_many(scored: Scores, spec: JobSpec) -> None:
@@ -143,7 +182,7 @@ class _Scoring:
     views: TestViews
     spec: JobSpec
     path: Path
-    world: int = 1
+    ranks: Ranks = ALONE
 
     def save(self) -> None:
         """Keep what is scored so far."""
@@ -152,7 +191,7 @@ class _Scoring:
     def run(self, wanted: list[int], known: Mapping[int, Set[Key]], control: Control, watch: Watch, pool: Pool) -> None:
         """Score what these videos lack beside the views that are `known`."""
         scored, videos = self.scored, len(self.scored.ids)
-        done = {index: videos - self.world * (len(wanted) - place) for place, index in enumerate(wanted)}
+        done = {index: videos - self.ranks.world * (len(wanted) - place) for place, index in enumerate(wanted)}
         before_s, began = scored.seconds, time.monotonic()
         saved_at = began
         self.model.eval()
@@ -161,12 +200,13 @@ class _Scoring:
                 self._add(batch)
                 scored.seconds = before_s + time.monotonic() - began
                 last = batch[-1]
-                watch(done[last.video] + self.world * (last.finishes is not None), videos, scored.seconds)
+                watch(done[last.video] + self.ranks.world * (last.finishes is not None), videos, scored.seconds)
                 control.check()
+                self.ranks.check()
                 if time.monotonic() - saved_at > self.spec.resources.checkpoint_s:
                     self.save()
                     saved_at = time.monotonic()
-        except (Interrupted, TimeLimit, TooManyUndecodable):
+        except (Interrupted, TimeLimit, TooManyUndecodable, RankLost):
             self.save()
             raise
 

@@ -51,7 +51,7 @@ class Order:
 class Progress:
     """The job's `progress.json`: what `status` and the live display read, and the account of earlier attempts."""
 
-    def __init__(self, folder: Path, epochs: int, *, silent: bool = False) -> None:
+    def __init__(self, folder: Path, epochs: int, *, devices: int = 1, silent: bool = False) -> None:
         """`silent`: nothing is written; another process tells of the same job."""
         self.path, self.silent = folder / "progress.json", silent
         before = read_progress(folder)
@@ -60,6 +60,7 @@ class Progress:
         self.began = time.monotonic()
         self.told = 0.0
         self.fields: dict[str, Any] = {"epochs": epochs, "epoch": 0, "pid": os.getpid(), "host": socket.gethostname()}
+        self.fields |= {"devices": devices, "retried": int(before.get("retried", 0))}
         if has_checkpoint(folder):  # the training goes on from there: until it tells more, that is how far it is
             self.fields |= {name: before[name] for name in ("epoch", "share") if name in before}
 
@@ -74,6 +75,19 @@ class Progress:
         if not self.silent and (at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S):
             write_atomic(self.path, json.dumps(self.fields))
             self.told = time.monotonic()
+
+
+def note_retry(folder: Path) -> None:
+    """Note that a person wants a job again: the attempts before are no more counted against it."""
+    before = read_progress(folder)
+    if before:
+        write_atomic(folder / "progress.json", json.dumps({**before, "retried": before.get("attempt", 0)}))
+
+
+def attempts(folder: Path) -> int:
+    """How often a job was begun since a person last asked for it."""
+    before = read_progress(folder)
+    return int(before.get("attempt", 0)) - int(before.get("retried", 0))
 
 
 class Follower:

@@ -8,6 +8,8 @@
     scores/           softmax scores of every view, one file a test crop, finished or not
     record.json       what it measured
     log.txt, lock
+    alive, ranks/, cancelled, record-retried.json
+                      on a cluster: its heartbeat, where its processes meet, marks of `cancel` and `--retry`
 """
 
 import errno
@@ -66,7 +68,7 @@ def run(order: Order, control: Control, seat: Seat | None = None) -> Record:
     with _writing(folder), hold(folder / "lock", f"the job {order.label} ({folder.name})", LOCK_WAIT_S):
         with joined(seat, folder) as ranks:
             record = _Attempt(order, folder, control, ranks).record(seat, store.read(folder.name))
-        store.write(record)
+            store.write(record)  # before ranks part, in which a GPU's library may hang
         if record.status == "done":
             Checkpoints(folder).clear()
         return record
@@ -94,7 +96,7 @@ class _Attempt:
 
     def __init__(self, order: Order, folder: Path, control: Control, ranks: Ranks = ALONE) -> None:
         self.order, self.spec, self.folder, self.control, self.ranks = order, order.spec, folder, control, ranks
-        self.progress = Progress(folder, self.spec.recipe.epochs, silent=ranks.rank > 0)
+        self.progress = Progress(folder, self.spec.recipe.epochs, devices=ranks.world, silent=ranks.rank > 0)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.forget()
 

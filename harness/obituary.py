@@ -49,10 +49,10 @@ def write(order: Order, status: Status, message: str) -> Record:
 
 def _bare(order: Order, folder: Path, status: Status, error: Problem, now: str) -> Record:
     progress = read_progress(folder)
-    elapsed_s = float(progress.get("elapsed_s", 0.0))
+    elapsed_s, devices = float(progress.get("elapsed_s", 0.0)), int(progress.get("devices", 1))
     measured: dict[str, Any] = dict.fromkeys(Measured.model_fields) | {
-        "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": 1,
-        "device_hours": elapsed_s / 3600, "epoch_s": [], "attempts": int(progress.get("attempt", 0)),
+        "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": devices,
+        "device_hours": devices * elapsed_s / 3600, "epoch_s": [], "attempts": int(progress.get("attempt", 0)),
     }  # fmt: skip
     return Record(
         id=folder.name,

@@ -72,10 +72,9 @@ class Sweep:
     number: str
     """SLURM's; empty until sbatch has answered."""
 
-    def of(self, index: str) -> str | None:
-        """The id at an array's index; an array of one job is no array, and has none."""
-        place = int(index) if index.isdigit() else 0
-        return self.jobs[place] if place < len(self.jobs) else None
+    def of(self, index: str) -> list[tuple[int, str]]:
+        """The id at an array's index, with its place; all where squeue names none, as of an array that never began."""
+        return [(place, id_) for place, id_ in enumerate(self.jobs) if not index.isdigit() or place == int(index)]
 
 
 def sweeps(root: Path) -> dict[str, Sweep]:
@@ -129,9 +128,10 @@ def endings(root: Path, ids: Collection[str]) -> dict[str, Queued]:
     for line in told.splitlines():
         number, state, nodes = line.split("|", 2)
         state = state.partition(" ")[0]  # "CANCELLED by 1000"
-        for each in _numbers(number):
-            if each in newest and state in ENDED:
-                found[newest[each]] = Queued(each, state, nodes=nodes)
+        for each in _numbers(number) if state in ENDED else ():
+            for ours in (each, *(name for name in newest if name.startswith(f"{each}_"))):  # an array that never began
+                if ours in newest:
+                    found[newest[ours]] = Queued(ours, state, nodes=nodes)
     return found
 
 
@@ -156,9 +156,8 @@ def _rows(told: str, known: dict[str, Sweep]) -> Iterator[tuple[str, Queued]]:
     for line in told.splitlines():
         _, array, index, state, began, nodes, reason, name = line.split("|", 7)
         sweep = known.get(name.removeprefix(NAME)) if name.startswith(NAME) else None
-        id_ = sweep.of(index) if sweep else None
-        if id_:
-            number = f"{array}_{index}" if index.isdigit() else array
+        for place, id_ in sweep.of(index) if sweep else ():
+            number = f"{array}_{place}" if sweep and len(sweep.jobs) > 1 else array
             yield id_, Queued(number, state, reason, nodes, float(began) if began.isdigit() else 0.0)
 
 

@@ -68,6 +68,9 @@ class Ranks:
     def meet(self, check: Callable[[], None]) -> None:
         """Wait until all ranks are here; `check` may raise meanwhile."""
 
+    def check(self) -> None:
+        """Raise RankLost where another rank has failed, which nobody waits for just now."""
+
 
 ALONE = Ranks()
 
@@ -117,9 +120,13 @@ class _Group(Ranks):
         self.store.add(name, 1)
         while self.store.add(name, 0) < self.world:
             check()
-            if self.meeting.problem() or any(self.meeting.ended().values()):
-                raise RankLost("another rank has ended")
+            self.check()
             time.sleep(POLL_S)
+
+    def check(self) -> None:
+        ended = self.meeting.ended()
+        if self.meeting.problem() or any(ended.values()) or (self.rank and 0 in ended):
+            raise RankLost("another rank has ended")
 
 
 @contextmanager

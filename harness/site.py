@@ -35,7 +35,7 @@ class Site(Value):
     """Seconds before its time limit at which a job is told to save."""
     again_s: Positive = 60
     """Seconds after which a job that could not write, as on a full disk, is begun again in its allocation."""
-    silent_s: Positive = 300
+    silent_s: Annotated[int, Field(ge=60)] = 300
     """Seconds without a sign of life after which a followed job that SLURM calls running is queued again."""
 
     def beneath(self, resources: Resources) -> Resources:

@@ -53,8 +53,8 @@ class Array:
 def arrays(orders: Sequence[Order], site: Site, snapshot: Snapshot, largest: int) -> list[Array]:
     """The orders by their resources, in arrays of at most `largest`."""
     groups: dict[str, list[Order]] = {}
-    for order in orders:
-        parameters = _parameters(site.beneath(order.spec.resources), site, snapshot)
+    for order in (_on(site, order) for order in orders):
+        parameters = _parameters(order.spec.resources, site, snapshot)
         groups.setdefault(json.dumps(parameters, sort_keys=True), []).append(order)
     return [
         Array(json.loads(key), tuple(group[start : start + largest]))
@@ -63,25 +63,35 @@ def arrays(orders: Sequence[Order], site: Site, snapshot: Snapshot, largest: int
     ]
 
 
+def _on(site: Site, order: Order) -> Order:
+    """The order with what the site says beneath its own, and with the cores of a GPU's task for its threads."""
+    resources = site.beneath(order.spec.resources)
+    if resources.gpus_per_node and resources.cpus_per_gpu:
+        resources = resources.model_copy(update={"cpus": resources.cpus_per_gpu})
+    return replace(order, spec=replace(order.spec, resources=resources))
+
+
 def _parameters(resources: Resources, site: Site, snapshot: Snapshot) -> dict[str, Any]:
     gpus = resources.gpus_per_node
     tasks = max(gpus, 1)
     cpus = resources.cpus_per_gpu or resources.cpus
+    limit_min = int(resources.timeout_min or NO_LIMIT_MIN) or 1
     parameters: dict[str, Any] = {
         "nodes": resources.nodes,
         "ntasks_per_node": tasks,
         "cpus_per_task": cpus,
         "gpus_per_node": gpus or None,
-        "time": int(resources.timeout_min or NO_LIMIT_MIN) or 1,
+        "time": limit_min,
         "mem": f"{resources.mem_gb}GB" if resources.mem_gb else None,
         "partition": resources.partition,
         "account": resources.account,
         "qos": resources.qos,
         "constraint": resources.constraint,
-        "signal_delay_s": site.save_s,
+        "signal_delay_s": min(site.save_s, 30 * limit_min),  # half of the time at least is for work
         "array_parallelism": resources.max_parallel,
         "stderr_to_stdout": True,
-        "additional_parameters": dict(resources.slurm) or None,
+        "srun_args": [f"--cpus-per-task={cpus}"],  # which srun does not take from sbatch
+        "additional_parameters": {"requeue": True, **resources.slurm},
         "setup": [
             *site.setup,
             *(f"export {key}={shlex.quote(value)}" for key, value in sorted(snapshot.environment.items())),
@@ -99,10 +109,24 @@ def script(array: Array, root: Path) -> str:
     return executor._make_submission_file_text(executor._submitit_command_str, "")
 
 
+def check(array: Array, root: Path) -> None:
+    """Ask SLURM whether it could ever run such jobs, and queue nothing. Raises SlurmError."""
+    ended = subprocess.run(
+        ["sbatch", "--test-only"], input=script(array, root), capture_output=True, text=True, check=False, timeout=60
+    )
+    if ended.returncode:
+        labels = [order.label for order in array.orders]
+        who = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+        raise SlurmError(
+            f"SLURM could never run {who}, so nothing was submitted: {_reason(ended.stderr)}; their `resources` and "
+            "the site file ask for it, `sinfo` tells what there is"
+        )
+
+
 def probe(array: Array, root: Path, snapshot: Snapshot) -> str:
     """Ask a node that is free now whether it sees what a job needs; a note where no node is.
 
-    Raises SlurmError where a node does not see it, or SLURM refuses such a job.
+    Raises SlurmError where a node does not see it.
     """
     needed = [root, snapshot.folder, Path(sys.executable)]
     test = "; ".join(f"test -e {shlex.quote(str(path))} || echo missing {shlex.quote(str(path))}" for path in needed)
@@ -145,7 +169,7 @@ def submit(array: Array, root: Path, site: Site) -> str:
             ]
     except (FailedJobError, FailedSubmissionError) as error:
         sweep.unlink()
-        raise SlurmError(f"sbatch refused: {_reason(error)}") from error
+        raise SlurmError(f"sbatch refused: {_reason(str(error))}") from error
     number = str(jobs[0].job_id).partition("_")[0]
     write_atomic(sweep, json.dumps({**about, "number": number}) + "\n")
     return number
@@ -157,11 +181,12 @@ def _unlimited(order: Order) -> Order:
     return replace(order, spec=replace(order.spec, resources=resources))
 
 
-def _reason(error: Exception) -> str:
+def _reason(told: str) -> str:
     """What sbatch printed, without submitit's own lines."""
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip() for line in told.splitlines()]
     said = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in lines if line.startswith("sbatch:")]
-    return "; ".join(said) or next((line for line in lines if line), type(error).__name__)
+    first = next((line for line in lines if line), "without a word")
+    return "; ".join(said or [first]).replace("allocation failure: ", "")
 
 
 def largest_array() -> int:

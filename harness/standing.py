@@ -93,6 +93,10 @@ class Standing:
         if self.queued:
             write_atomic(self.folder / CANCELLED, self.queued.number)
 
+    def keep(self) -> None:
+        """Take back that `cancel` ends it."""
+        (self.folder / CANCELLED).unlink(missing_ok=True)
+
     def plain(self) -> dict[str, Any]:
         """For `--json`."""
         tests = [test.model_dump() for test in self.record.tests] if self.record else []
@@ -173,7 +177,7 @@ def _unwatched_s(folder: Path, queued: Queued) -> float:
         beat = (folder / ALIVE).stat().st_mtime
     except OSError:
         beat = 0.0
-    return time.time() - max(beat, queued.began) if queued.began else 0.0
+    return time.time() - beat if queued.began and beat > queued.began else 0.0
 
 
 def _is_elsewhere(now: dict[str, Any]) -> bool:

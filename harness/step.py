@@ -55,7 +55,9 @@ class Step:
     def _take_part(self, blank: Tensor, whole: int) -> tuple[float, int]:
         """As a rank without a clip of this batch: the others wait for its gradients, those of a clip without weight."""
         no_label = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self.model.eval()  # no running statistics are of it
         self._backward(self._prepared(blank, None), [(0.0, no_label)], whole)
+        self.model.train()
         return 0.0, 0
 
     def update(self) -> None:

@@ -26,12 +26,12 @@ PR_SET_PDEATHSIG = 1
 def main(folder: Path, seat: Seat | None = None) -> int:
     """Run the job in this folder to its record."""
     packages.check()
-    from harness import job, ranks  # imports torch: after the guard, and after signals are set
-
     order = Order.read(folder)
     control = Control(order.spec.resources.timeout_min)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: control.stop("asked to stop by a signal"))
+    from harness import job, ranks  # imports torch: after the guard, and after signals are set
+
     try:
         if seat and seat.rank:
             job.assist(order, control, seat)

@@ -96,7 +96,6 @@ class Scores:
             self.taken.setdefault(name, {}).update(taken)
         for name, failed in other.undecodable.items():
             self.undecodable.setdefault(name, {}).update(failed)
-        self.seconds = max(self.seconds, other.seconds)
 
     def keys(self) -> dict[int, set[Key]]:
         """The views of each video that are scored."""

@@ -51,7 +51,7 @@ class Cluster:
     def __init__(self, folder: Path, cpus: int = 2, accounting: bool = False) -> None:
         self.folder, self.cpus, self.accounting = folder, cpus, accounting
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
-        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
+        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "CLUSTER_FOLDER": str(folder)}
 
     def start(self) -> None:
         """Start the daemons, and wait until the nodes are idle."""
@@ -281,7 +281,9 @@ def keep(folder: Path, parent: int) -> None:
     """Wait for the cluster's process to say so or to end, then end all that is of the cluster."""
     while os.getppid() == parent and not select.select([sys.stdin], [], [], 0.5)[0]:
         pass
-    while _kill_all(f"SLURM_CONF={folder}/slurm.conf"):
+    configuration = f"SLURM_CONF={folder}/slurm.conf"
+    # Jobs have the variables of who submitted them. What else a person runs in a terminal with SLURM_CONF is theirs.
+    while _kill_all(f"CLUSTER_FOLDER={folder}") + _kill_all("SLURM_JOB_ID=", configuration):
         time.sleep(0.05)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -149,12 +149,17 @@ def rows(count: int, rank: int, world: int, *, mixed: bool = False) -> list[int]
     at once. Where clips are mixed, one's partner is as far from the batch's end as it from the start: both are in one
     part then, of which as many are empty as there are more processes than pairs.
     """
-    first, last = rank * count // world, (rank + 1) * count // world
     if not mixed:
-        return list(range(first, last))
-    pairs = -(-count // 2)
-    half = range(rank * pairs // world, (rank + 1) * pairs // world)
+        return list(_share(count, rank, world))
+    half = _share(-(-count // 2), rank, world)
     return sorted({place for each in half for place in (each, count - 1 - each)})
+
+
+def _share(count: int, rank: int, world: int) -> range:
+    """As equal as can be, the first ones larger: it is the first one's batch norms whose statistics are kept."""
+    each, more = divmod(count, world)
+    first = rank * each + min(rank, more)
+    return range(first, first + each + (rank < more))
 
 
 def source(dataset: Dataset, video: Video, clip: Clip, size: int) -> Source:

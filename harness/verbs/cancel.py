@@ -48,7 +48,12 @@ def cancel(
         some = found[start : start + AT_ONCE]
         for each, _ in some:
             each.cancel()  # before SLURM does: who follows the sweep must not submit it again
-        _scancel([number for _, number in some])
+        try:
+            _scancel([number for _, number in some])
+        except HarnessError:
+            for each, _ in some:
+                each.keep()
+            raise
     for each, number in found:
         out.print(f"{each.job.label}: SLURM job {number} cancelled", soft_wrap=True)
     if not found:

@@ -1,19 +1,22 @@
 """`run`: train, test and profile what is missing of a suite, then render its report."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness import preflight, standing
 from harness.combination import Job
-from harness.files import Order
+from harness.errors import HarnessError, Interrupted
+from harness.files import Order, note_retry
 from harness.locks import hold
 from harness.progress import Display
+from harness.queue import UNKNOWN
 from harness.spec import Scale
 from harness.suite import Suite, load
 from harness.verbs.report import render
@@ -36,7 +39,11 @@ from harness.verbs.shell import (
     say_error,
 )
 from models import registry
+from results.record import RecordError
 from results.store import Store
+
+if TYPE_CHECKING:
+    from harness.snapshot import Snapshot
 
 Launcher = Literal["inline", "local", "slurm"]
 SUBMITTING_S = 120.0
@@ -96,7 +103,11 @@ def _alone(root: Path, wait_s: float = 0.0) -> AbstractContextManager[None]:
 
 def _announced(suite: Suite, store: Store, retry: Sequence[Retry], datasets: Path) -> list[Job]:
     """The jobs that are to run, told, and their data and weights looked for. Raises HarnessError."""
-    wanted = _wanted(standing.of(suite.jobs, store), retry)
+    standings = standing.of(suite.jobs, store)
+    silent = next((each.queued for each in standings if each.queued and each.queued.state == UNKNOWN), None)
+    if silent:
+        raise HarnessError(f"SLURM does not answer, so nobody knows which jobs it has: {silent.reason}")
+    wanted = _wanted(standings, retry)
     out.print(f"{suite.title}: {len(suite.jobs)} jobs at {suite.scale} scale, {len(wanted)} to run")
     preflight.check_inputs(wanted, store.root, datasets)
     return wanted
@@ -114,7 +125,8 @@ def _on_cluster(
     with _alone(store.root, SUBMITTING_S):
         wanted = _announced(suite, store, retry, datasets)
         if wanted:
-            submit(wanted)
+            with _begun_anew(store, wanted):
+                submit(wanted)
     if not wait:
         out.print("`status` tells where they stand; the same command with --wait follows them and renders the report")
         raise typer.Exit(DONE)
@@ -125,7 +137,33 @@ def _on_cluster(
             if missing:  # else another command has submitted them meanwhile
                 submit(missing)
 
-    _follow(suite, store, again)
+    try:
+        _follow(suite, store, again)
+    except KeyboardInterrupt:
+        raise Interrupted("no more followed, but SLURM goes on with the jobs (`cancel` ends them)") from None
+
+
+@contextmanager
+def _begun_anew(store: Store, jobs: Sequence[Job]) -> Iterator[None]:
+    """Put retried jobs' records aside, so that they are missed where SLURM loses them; back where the block fails."""
+    aside = {}
+    for path in (store.record_path(job.id) for job in jobs if _is_failure(store, job)):
+        aside[path] = path.rename(path.with_name("record-retried.json"))
+        note_retry(path.parent)
+    try:
+        yield
+    except HarnessError:
+        for path, kept in aside.items():
+            kept.rename(path)
+        raise
+
+
+def _is_failure(store: Store, job: Job) -> bool:
+    try:
+        record = store.read(job.id)
+    except RecordError:
+        return False
+    return record is not None and record.status != "done"
 
 
 def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> list[Job]:
@@ -140,15 +178,25 @@ def _wanted(standings: Sequence[standing.Standing], retry: Sequence[Retry]) -> l
 
 def _submit(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> None:
     """Queue the jobs with the code as it is now, an array for each set of equal resources."""
-    from harness import site, slurm, snapshot
+    from harness import site, slurm
 
-    largest, defaults, code = slurm.largest_array(), site.read(), snapshot.take(root.resolve())
+    largest, defaults, code = slurm.largest_array(), site.read(), _code(root)
     arrays = slurm.arrays(orders(jobs, scale, root, datasets), defaults, code, largest)
+    for array in arrays:
+        slurm.check(array, root.resolve())
     if note := slurm.probe(arrays[0], root.resolve(), code):
         out.print(note)
     for array in arrays:
         number = slurm.submit(array, root.resolve(), defaults)
         out.print(f"{len(array.orders)} jobs submitted as SLURM job {number}")
+
+
+@functools.cache
+def _code(root: Path) -> "Snapshot":
+    """The code as it was when this command first submitted: what it submits again goes on with the same."""
+    from harness import snapshot
+
+    return snapshot.take(root.resolve())
 
 
 def _follow(suite: Suite, store: Store, submit: Callable[[Sequence[Job]], None]) -> None:
@@ -179,7 +227,7 @@ def _outcome(standings: Sequence[standing.Standing], problems: Sequence[str]) ->
     if failed:
         states = " ".join(f"--retry {state}" for state in sorted({each.state for each in failed}))
         say_error(f"{len(failed)} of {len(standings)} jobs did not end well; to run them again: {states}")
-    unfinished = [each for each in standings if each.state in (*standing.MISSING, "running")]
+    unfinished = [each for each in standings if each.state in (*standing.MISSING, "running", "queued")]
     if unfinished:
         say_error(f"{len(unfinished)} of {len(standings)} jobs are unfinished; the same command goes on with them")
     for problem in problems:
