@@ -1,10 +1,15 @@
 """What several packages' tests share."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parent.parent
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every command that a test starts and stops by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
