@@ -75,8 +75,7 @@ NOT_COUNTED: Final = "not counted"
 NOT_MEASURED: Final = "not measured"
 
 SPREADS: Final = (
-    "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %); ±: standard deviation over"
-    " seeds."
+    "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %); ±: standard deviation over seeds."
 )
 """What every caption says of `spread_text`."""
 
