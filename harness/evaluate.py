@@ -134,9 +134,7 @@ def scores(
         if ranks.rank:
             return scored
         _collect(scored, [_part(folder, views.size, rank) for rank in range(ranks.world)])
-        left = set(_unfinished(scored, names))
-        if any(scored.ids[index] not in scored.undecodable[name] for name in names for index in left
-               if index not in scored.taken[name]):  # fmt: skip
+        if not all(_is_known(scored, name) for name in names):
             raise RankLost("a rank's scores are not all there")
     _refuse_many(scored, spec)
     _write(scored, path)
@@ -252,7 +250,8 @@ class _Scoring:
                 self._fail(index, dict.fromkeys(range(len(self.views.protocols)), read.reason))
                 control.check()  # no batch may come of many videos
                 continue
-            self._fail(index, read.failed)
+            if read.failed:
+                self._fail(index, read.failed)
             if not read.views:  # a new protocol whose views others have had
                 self._finish(index, read.positions)
                 continue
@@ -265,6 +264,12 @@ class _Scoring:
 def _unfinished(scored: Scores, names: list[str]) -> list[int]:
     """The videos of which not all is known that these protocols ask."""
     return [index for index in range(len(scored.ids)) if not all(index in scored.taken[each] for each in names)]
+
+
+def _is_known(scored: Scores, name: str) -> bool:
+    """Whether every video is scored for a protocol, or named as undecodable."""
+    taken, undecodable = scored.taken[name], scored.undecodable[name]
+    return all(index in taken or id_ in undecodable for index, id_ in enumerate(scored.ids))
 
 
 def _clip(frames: Tensor, read: Views, view: View) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 from harness.errors import HarnessError
@@ -52,7 +52,7 @@ class Ranks:
         """
         found = self.gather(value)
         if any(each != found[0] for each in found):
-            raise RankLost(f"ranks found different {what}: {found}")
+            raise RankLost(f"ranks read different {what}")
 
     def wrapped(self, model: nn.Module) -> nn.Module:
         """The model, whose gradients become the mean over the ranks."""

@@ -8,26 +8,16 @@ from pydantic import Field, ValidationError
 
 from harness import checks, document
 from harness.errors import Mistake, SuiteError
-from harness.spec import Positive, Resources, from_data
-from harness.value import Value
+from harness.spec import OnCluster, Positive, Resources, from_data
 
 SITE = "HARNESS_SITE"
 """The environment variable that names the file."""
 DEFAULT = Path("~/.config/video-harness/site.yaml")
 
 
-class Site(Value):
-    """Keys of `resources` that belong to a cluster and not to a question, and what each job's shell does first."""
+class Site(OnCluster):
+    """What belongs to a cluster and not to a question, and what each job's shell does first."""
 
-    cpus_per_gpu: Positive | None = None
-    mem_gb: Positive | None = None
-    timeout_min: Annotated[float, Field(gt=0)] | None = None
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    max_parallel: Positive | None = None
-    slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
     setup: tuple[str, ...] = ()
     max_attempts: Positive = 30
     """How often a job is begun or gone on with, before it is recorded as `timeout`."""
@@ -40,10 +30,8 @@ class Site(Value):
 
     def beneath(self, resources: Resources) -> Resources:
         """The resources, with what they leave open taken from here."""
-        given = self.model_dump(
-            exclude={"setup", "max_attempts", "save_s", "again_s", "silent_s", "slurm"}, exclude_none=True
-        )
-        left = {key: value for key, value in given.items() if key not in resources.model_fields_set}
+        asked = OnCluster.model_fields.keys() & (self.model_fields_set - resources.model_fields_set)
+        left = {key: getattr(self, key) for key in asked}
         return resources.model_copy(update={**left, "slurm": {**self.slurm, **resources.slurm}})
 
 

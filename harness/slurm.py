@@ -111,16 +111,19 @@ def script(array: Array, root: Path) -> str:
 
 def check(array: Array, root: Path) -> None:
     """Ask SLURM whether it could ever run such jobs, and queue nothing. Raises SlurmError."""
-    ended = subprocess.run(
-        ["sbatch", "--test-only"], input=script(array, root), capture_output=True, text=True, check=False, timeout=60
-    )
-    if ended.returncode:
+    try:
+        subprocess.run(
+            ["sbatch", "--test-only"], input=script(array, root), capture_output=True, text=True, check=True, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        raise SlurmError("sbatch --test-only: no answer within 60 s; nothing was submitted") from None
+    except subprocess.CalledProcessError as error:
         labels = [order.label for order in array.orders]
         who = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
         raise SlurmError(
-            f"SLURM could never run {who}, so nothing was submitted: {_reason(ended.stderr)}; their `resources` and "
-            "the site file ask for it, `sinfo` tells what there is"
-        )
+            f"SLURM does not take {who}, so nothing was submitted: {_reason(error.stderr)}; their `resources` and the "
+            "site file ask for it, `sinfo` tells what there is"
+        ) from None
 
 
 def probe(array: Array, root: Path, snapshot: Snapshot) -> str:
@@ -154,7 +157,7 @@ def probe(array: Array, root: Path, snapshot: Snapshot) -> str:
 
 def submit(array: Array, root: Path, site: Site) -> str:
     """Submit one array; returns SLURM's number of it. Raises SlurmError, and nothing is queued then."""
-    token = secrets.token_hex(6)
+    token, save_s = secrets.token_hex(6), 0.8 * array.parameters["signal_delay_s"]
     folders = [_unlimited(order).write() for order in array.orders]
     sweep = root / SWEEPS / f"{token}.json"
     about = {"jobs": [folder.name for folder in folders], "submitted": time.time()}
@@ -164,8 +167,7 @@ def submit(array: Array, root: Path, site: Site) -> str:
     try:
         with executor.batch():
             jobs = [
-                executor.submit(Allocation(str(folder), site.max_attempts, 0.8 * site.save_s, site.again_s))
-                for folder in folders
+                executor.submit(Allocation(str(folder), site.max_attempts, save_s, site.again_s)) for folder in folders
             ]
     except (FailedJobError, FailedSubmissionError) as error:
         sweep.unlink()

@@ -124,29 +124,15 @@ class Protocol(Value):
         return self if self.size else self.model_copy(update={"size": size})
 
 
-class Resources(Value):
-    """What a job may use. Never part of a training's identity, but for the clips that batch norms see at once.
+class OnCluster(Value):
+    """What a job asks of a cluster: said by a suite's resources, and beneath them by a person's site file.
 
-    `cpus`: threads of one job on a CPU. `micro_batch`: clips on a device at once, by default its share of the recipe's
-    global batch, up to which gradients are accumulated. `loader_workers`: processes that decode ahead, 0 to decode in
-    the job's own; by default that for the embedded sets, and `cpus` for others. `checkpoint_s`: seconds between
-    checkpoints inside an epoch (each epoch's end has one anyway), and between those of a test. `timeout_min`: after
-    which a job saves and ends as `timeout`. `device_memory_gb`: what one GPU has, as its vendor says; `plan` tells what
-    is predicted not to fit.
-
-    On a cluster: `cpus_per_gpu`, `mem_gb` of a node, `partition`, `account`, `qos`, `constraint` as SLURM has them;
-    `max_parallel`: how many jobs of a sweep run at once; `slurm`: any other option of sbatch, by its long name.
-    `timeout_min` is then a job's time limit, after which it is queued again.
+    `cpus_per_gpu`, `mem_gb` of a node, `partition`, `account`, `qos`, `constraint` as SLURM has them; `timeout_min`: a
+    job's time limit, after which it is queued again; `max_parallel`: how many jobs of an array run at once; `slurm`:
+    any other option of sbatch, by its long name.
     """
 
-    nodes: Positive = 1
-    gpus_per_node: Annotated[int, Field(ge=0)] = 1
-    cpus: Positive = 1
-    micro_batch: Positive | None = None
-    loader_workers: Annotated[int, Field(ge=0)] | None = None
-    checkpoint_s: Annotated[float, Field(gt=0)] = 300.0
     timeout_min: Annotated[float, Field(gt=0)] | None = None
-    device_memory_gb: Annotated[float, Field(gt=0)] | None = None
     cpus_per_gpu: Positive | None = None
     mem_gb: Positive | None = None
     partition: str | None = None
@@ -155,6 +141,26 @@ class Resources(Value):
     constraint: str | None = None
     max_parallel: Positive | None = None
     slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
+
+
+class Resources(OnCluster):
+    """What a job may use. Never part of a training's identity, but for the clips that batch norms see at once.
+
+    `cpus`: threads of one job on a CPU. `micro_batch`: clips on a device at once, by default its share of the recipe's
+    global batch, up to which gradients are accumulated. `loader_workers`: processes that decode ahead, 0 to decode in
+    the job's own; by default that for the embedded sets, and `cpus` for others. `checkpoint_s`: seconds between
+    checkpoints inside an epoch (each epoch's end has one anyway), and between those of a test. `device_memory_gb`: what
+    one GPU has, as its vendor says; `plan` tells what is predicted not to fit. `timeout_min`: after which a job saves
+    and ends as `timeout` where no cluster queues it again.
+    """
+
+    nodes: Positive = 1
+    gpus_per_node: Annotated[int, Field(ge=0)] = 1
+    cpus: Positive = 1
+    micro_batch: Positive | None = None
+    loader_workers: Annotated[int, Field(ge=0)] | None = None
+    checkpoint_s: Annotated[float, Field(gt=0)] = 300.0
+    device_memory_gb: Annotated[float, Field(gt=0)] | None = None
 
     @property
     def devices(self) -> int:

@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,15 @@ def test_imports_run_one_way(path):
     ours = {name.split(".")[0] for name in imported(path)} & set(PACKAGES)
     allowed = ALLOWED[package] | ({"reports"} if path.parent.name == "verbs" else set())
     assert ours <= allowed
+
+
+def test_every_package_imported_is_declared():
+    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    distributions = {re.split(r"[<>=\[]", each)[0].lower().replace("_", "-") for each in declared}
+    roots = {name.split(".")[0] for path in SOURCES for name in imported(path)}
+    foreign = roots - sys.stdlib_module_names - set(PACKAGES)
+    providers = {root: {each.lower() for each in packages_distributions().get(root, [])} for root in foreign}
+    assert {root for root, names in providers.items() if not names & distributions} == set()
 
 
 AT_ONCE = ("harness.cli", "harness.standing", "harness.launch", "harness.suite", "models.registry", "results.collect",

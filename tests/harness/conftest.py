@@ -7,6 +7,8 @@ from torch import nn
 from harness.files import Order
 from harness.spec import JobSpec
 from harness.suite import load
+from tests.cluster import cluster
+from tests.harness.sweeps import Sweep
 
 
 @pytest.fixture
@@ -33,3 +35,17 @@ class Mean(nn.Module):
 
     def forward(self, clip):
         return self.head(clip.mean(dim=(2, 3, 4)))
+
+
+@pytest.fixture(scope="module")
+def slurm():
+    """A cluster of real daemons, for the tests of one file."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def sweep(slurm, tmp_path, embedded_cache):
+    """A sweep of its own on it, of which nothing is left."""
+    yield Sweep(slurm, tmp_path, embedded_cache)
+    slurm.clear()

@@ -18,18 +18,6 @@ pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"no SLURM here: {LACKING}
 TWO = ("--set", "resources.nodes=2")
 
 
-@pytest.fixture(scope="module")
-def slurm():
-    with cluster() as running:
-        yield running
-
-
-@pytest.fixture
-def sweep(slurm, tmp_path, embedded_cache):
-    yield Sweep(slurm, tmp_path, embedded_cache)
-    slurm.clear()
-
-
 def workers_of(sweep: Sweep) -> list[int]:
     """Process numbers of the ranks at work on the sweep's jobs, by rank."""
     found = {}

@@ -143,7 +143,7 @@ class Reading(Ranks):
 
 def test_ranks_that_read_different_things_begin_again():
     Reading((1, 2), (1, 2)).agree("checkpoints", (1, 2))
-    with pytest.raises(RankLost, match=r"ranks found different checkpoints: \[\(1, 2\), \(0, 0\)\]"):
+    with pytest.raises(RankLost, match="ranks read different checkpoints"):
         Reading((1, 2), (0, 0)).agree("checkpoints", (1, 2))
 
 

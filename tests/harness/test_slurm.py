@@ -7,22 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import cluster
 from tests.harness.sweeps import ONE, SUITE, Sweep, assert_same, inline_records, lacking
 
 pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"no SLURM here: {lacking()}")
-
-
-@pytest.fixture(scope="module")
-def slurm():
-    with cluster() as running:
-        yield running
-
-
-@pytest.fixture
-def sweep(slurm, tmp_path, embedded_cache):
-    yield Sweep(slurm, tmp_path, embedded_cache)
-    slurm.clear()
 
 
 @pytest.fixture(scope="module")
