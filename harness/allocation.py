@@ -16,22 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import submitit
-from submitit.core.utils import DelayedSubmission
+from submitit.core.utils import DelayedSubmission, JobPaths
 
 from harness import obituary, packages
 from harness.files import ALIVE, Order, attempts
 from harness.launch import DEATHS_ALLOWED
 from harness.meeting import TOLD_S, Seat
-from harness.worker import BUSY, LOST, RECORDED, STOPPED, WRONG
+from harness.worker import BUSY, RANK_LOST, RECORDED, STOPPED, WRONG
 
-POLL_S = 0.2
+WATCH_EVERY_S = 0.2
 ALIVE_EVERY_S = 10.0
 AGREE_S = 120.0
 """How long a rank that is to end waits to hear how the others did; a process that hangs is killed meanwhile."""
 BUSY_ALLOWED = 5
 """How often a job is tried again that another process seems to run: a dead node's lock is given back late."""
-GRACE_S = 30.0
+NOTICE_S = 30.0
 """How long a rank may go on after another one has failed, to notice it by itself and say so in its log."""
+HUNG = 124
+"""What is told of a rank that was ended here because it did not end by itself in that time; as `timeout` does."""
 WELL = {RECORDED, BUSY, STOPPED}
 """Exit codes after which no other rank has anything to notice."""
 
@@ -50,7 +52,8 @@ class Allocation(submitit.helpers.Checkpointable):
 
     def __call__(self) -> int:
         """Run the worker to its end, again where it dies or cannot write; how the first rank's ended last."""
-        task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {0: LOST}
+        _tidy(submitit.JobEnvironment().paths)
+        task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {0: RANK_LOST}
         for attempt in range(self.attempts):
             meeting = f"{task.raw_job_id}.{_restarts()}.{attempt}"
             seat = Seat(task.global_rank, task.num_tasks, task.local_rank, meeting)
@@ -84,14 +87,15 @@ class Allocation(submitit.helpers.Checkpointable):
                 [sys.executable, "-m", "harness.worker", str(self.folder), str(os.getpid()), *seat.words()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=packages.ROOT,
             )  # fmt: skip
-        meeting, left_s = seat.at(self.folder), GRACE_S
+        meeting, left_s, hung = seat.at(self.folder), NOTICE_S, False
         while self.process.poll() is None:
-            self._watch_for(POLL_S)
+            self._watch_for(WATCH_EVERY_S)
             if seat.world > 1 and set(meeting.ended().values()) - WELL:
-                left_s -= POLL_S
+                left_s -= WATCH_EVERY_S
             if left_s < 0:
+                hung = True
                 self.process.kill()
-        return self.process.returncode
+        return HUNG if hung else self.process.returncode
 
     def _watch_for(self, seconds: float) -> None:
         """Let time pass, with a sign of life now and then."""
@@ -110,22 +114,19 @@ class Allocation(submitit.helpers.Checkpointable):
         """
         if seat.world == 1:
             return {0: code}
-        meeting, deadline = seat.at(self.folder), time.monotonic() + GRACE_S + AGREE_S
+        meeting, deadline = seat.at(self.folder), time.monotonic() + NOTICE_S + AGREE_S
         try:
             meeting.tell_end(seat.rank, code)
         except OSError:
             code = WRONG
         while len(codes := meeting.ended()) < seat.world and codes.get(0) != RECORDED and time.monotonic() < deadline:
-            self._watch_for(POLL_S)
+            self._watch_for(WATCH_EVERY_S)
         return {**dict.fromkeys(range(seat.world), WRONG), **codes, seat.rank: code}
 
     def _given_up(self, seat: Seat, codes: dict[int, int], deaths: int) -> bool:
         """Whether the job is not begun again here; it gets its record then, by the first rank."""
-        own = seat.at(self.folder).problem(TOLD_S) if LOST in codes.values() else None
-        died = [
-            f"rank {rank} {obituary.how(code)}" for rank, code in sorted(codes.items()) if code not in (*WELL, LOST)
-        ]
-        how = (", ".join(died) or "without a trace") if seat.world > 1 else obituary.how(codes[0])
+        own = seat.at(self.folder).problem(TOLD_S) if {RANK_LOST, HUNG} & set(codes.values()) else None
+        how = _how(codes)
         print(f"the worker died: {how}", file=sys.stderr)
         if own is None and deaths < DEATHS_ALLOWED:
             return False
@@ -164,7 +165,27 @@ class Allocation(submitit.helpers.Checkpointable):
                     return
             except ChildProcessError:
                 return
-            time.sleep(POLL_S)
+            time.sleep(WATCH_EVERY_S)
+
+
+def _how(codes: dict[int, int]) -> str:
+    """In which way an attempt ended, by how every rank's process did: who died, and not who was lost by that."""
+    if len(codes) == 1:
+        return obituary.how(codes[0])
+    died = [
+        f"rank {rank} {obituary.how(code)}"
+        for rank, code in sorted(codes.items())
+        if code not in (*WELL, RANK_LOST, HUNG)
+    ]
+    hung = ", ".join(str(rank) for rank, code in sorted(codes.items()) if code == HUNG)
+    ended = [f"rank {hung} did not notice that within {NOTICE_S:.0f} s and was ended by the harness"] if hung else []
+    return "; ".join([", ".join(died) or "ranks lost each other, and none said why", *ended])
+
+
+def _tidy(paths: JobPaths) -> None:
+    """Remove what submitit was writing when an earlier process of this job was killed: it refuses to write over it."""
+    for path in (paths.submitted_pickle, paths.result_pickle):
+        path.with_suffix(f"{path.suffix}.save_tmp").unlink(missing_ok=True)
 
 
 def _restarts() -> int:

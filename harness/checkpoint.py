@@ -8,6 +8,8 @@ A plain `torch.save` file of tensors and plain values, so that it loads with `we
 import errno
 import hashlib
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,10 @@ import torch
 
 KEPT = 2
 DIGITS = 12
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is whole where the first rank reads it cannot be read here."""
 
 
 class Checkpoints:
@@ -35,15 +41,32 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         return path
 
-    def latest(self) -> tuple[dict[str, Any] | None, list[str]]:
-        """The newest state that is whole, or None; and a note for each damaged one that was passed over."""
+    def latest(self) -> tuple[str | None, list[str]]:
+        """The name of the newest that is whole, or None; and a note for each damaged one that was passed over."""
         notes: list[str] = []
         for path in self._paths():
-            if file_digest(path)[:DIGITS] == path.stem.partition("-")[2]:
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-                return state, notes
+            if _is_whole(path):
+                return path.name, notes
             notes.append(f"checkpoint {path.name} is damaged (its digest differs) and was passed over")
         return None, notes
+
+    def read(self, name: str, wait_s: float = 0.0) -> dict[str, Any]:
+        """The state in a checkpoint that is whole.
+
+        `wait_s`: how long a network file system may take to show it here. Raises CheckpointError where it does not.
+        """
+        path, deadline = self.folder / name, time.monotonic() + wait_s
+        while True:
+            try:
+                if _is_whole(path):
+                    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                    return state
+                why = "its digest differs"
+            except OSError as error:
+                why = error.strerror or str(error)
+            if time.monotonic() >= deadline:
+                raise CheckpointError(f"checkpoint {name} cannot be read on {socket.gethostname()} ({why})")
+            time.sleep(min(1.0, wait_s))
 
     def clear(self) -> None:
         """Remove all checkpoints, once the job has its record."""
@@ -55,6 +78,11 @@ class Checkpoints:
     def _paths(self) -> list[Path]:
         """Newest first."""
         return sorted(self.folder.glob("*-*.pt"), reverse=True) if self.folder.is_dir() else []
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint's bytes have the digest in its name. Raises OSError."""
+    return file_digest(path)[:DIGITS] == path.stem.partition("-")[2]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ EXPECTED = {
     "string_type": "text",
     "tuple_type": "a list",
     "list_type": "a list",
+    "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
 }
 

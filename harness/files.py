@@ -57,6 +57,7 @@ class Progress:
         before = read_progress(folder)
         self.attempt = int(before.get("attempt", 0)) + 1
         self.before_s = float(before.get("elapsed_s", 0.0))
+        self.before_device_s, self.devices = device_seconds(before), devices
         self.began = time.monotonic()
         self.told = 0.0
         self.fields: dict[str, Any] = {"epochs": epochs, "epoch": 0, "pid": os.getpid(), "host": socket.gethostname()}
@@ -69,12 +70,25 @@ class Progress:
         """Seconds that this and all earlier attempts took."""
         return self.before_s + time.monotonic() - self.began
 
+    @property
+    def device_s(self) -> float:
+        """The same, each attempt's times the devices that it had."""
+        return self.before_device_s + self.devices * (time.monotonic() - self.began)
+
     def tell(self, state: str, *, at_once: bool = False, **fields: Any) -> None:
         """Note where the job stands; written at most once a second."""
-        self.fields.update(fields, state=state, attempt=self.attempt, elapsed_s=self.elapsed_s, updated=time.time())
+        now = {"elapsed_s": self.elapsed_s, "device_s": self.device_s, "updated": time.time()}
+        self.fields.update(fields, state=state, attempt=self.attempt, **now)
         if not self.silent and (at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S):
             write_atomic(self.path, json.dumps(self.fields))
             self.told = time.monotonic()
+
+
+def device_seconds(progress: dict[str, Any]) -> float:
+    """Seconds of a job's attempts, each times its devices; as if all had had the last one's where nobody counted."""
+    counted = progress.get("device_s")
+    every = progress.get("elapsed_s", 0.0) * progress.get("devices", 1)
+    return float(every if counted is None else counted)
 
 
 def note_retry(folder: Path) -> None:

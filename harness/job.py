@@ -289,7 +289,7 @@ class _Attempt:
             "wall_s": elapsed_s,
             "device": self.device.type,
             "devices": self.ranks.world,
-            "device_hours": self.ranks.world * elapsed_s / 3600,
+            "device_hours": self.progress.device_s / 3600,
             "attempts": self.progress.attempt,
         }
         record = Record(

@@ -26,7 +26,7 @@ from harness.worker import BUSY, RECORDED, STOPPED, WRONG
 from results.record import Record
 from results.store import Store
 
-POLL_S = 0.25
+REAP_EVERY_S = 0.25
 DEATHS_ALLOWED = 3
 
 
@@ -69,7 +69,7 @@ def _watched(rows: Sequence[Row], row: Row, follower: Follower, display: Display
     finished = threading.Event()
 
     def watch() -> None:
-        while not finished.wait(POLL_S):
+        while not finished.wait(REAP_EVERY_S):
             row.progress = follower.read()
             display.show(rows)
 
@@ -211,7 +211,7 @@ def local(orders: Sequence[Order], store: Store, display: Display, slots: int, g
             while pool.queue or pool.running:
                 asked.check()
                 pool.fill()
-                time.sleep(POLL_S)
+                time.sleep(REAP_EVERY_S)
                 pool.reap()
                 display.show(rows)
         finally:

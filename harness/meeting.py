@@ -18,7 +18,7 @@ from results.store import write_atomic
 
 TOLD_S = 20.0
 """How long to wait for word of a rank that is gone: its file system may tell late."""
-POLL_S = 0.1
+LISTEN_EVERY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Meeting:
         while not (found := sorted(self._listed("problem-"))):
             if time.monotonic() >= deadline:
                 return None
-            time.sleep(POLL_S)
+            time.sleep(LISTEN_EVERY_S)
         told: dict[str, Any] = json.loads(found[0].read_text(encoding="utf-8"))
         problem = Problem(**told["problem"])
         return told["status"], problem.model_copy(update={"message": f"{problem.message} (in rank {told['rank']})"})

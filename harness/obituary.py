@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.files import Order, read_progress
+from harness.files import Order, device_seconds, read_progress
 from results.record import Measured, Problem, Record, Status
 from results.store import Store
 
@@ -16,14 +16,29 @@ class Deaths:
     """How often the process of a job died, since the job last came further."""
 
     def __init__(self) -> None:
-        self.known: dict[Path, tuple[str, int]] = {}
+        self.known: dict[Path, tuple[tuple[str, int], int]] = {}
 
     def add(self, folder: Path) -> int:
-        """One more, of the job in this folder; how many there were without a new checkpoint between them."""
-        reached = max((path.name for path in (folder / "checkpoints").glob("*-*.pt")), default="")
+        """One more, of the job in this folder; how many there were without a new checkpoint or score between them."""
+        checkpoint = max((path.name for path in (folder / "checkpoints").glob("*-*.pt")), default="")
+        reached = checkpoint, _scored(folder / "scores")
         before, count = self.known.get(folder, (reached, 0))
         self.known[folder] = reached, count + 1 if reached == before else 1
         return self.known[folder][1]
+
+
+def _scored(folder: Path) -> int:
+    """How many views the score files in a folder hold."""
+    import numpy as np  # only where something died
+
+    views = 0
+    for path in folder.glob("*.npz"):
+        try:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                views += len(file["video"])
+        except Exception:  # NumPy and zipfile raise a dozen types for a damaged file
+            continue
+    return views
 
 
 def how(code: int) -> str:
@@ -52,7 +67,7 @@ def _bare(order: Order, folder: Path, status: Status, error: Problem, now: str) 
     elapsed_s, devices = float(progress.get("elapsed_s", 0.0)), int(progress.get("devices", 1))
     measured: dict[str, Any] = dict.fromkeys(Measured.model_fields) | {
         "wall_s": elapsed_s, "train_s": 0.0, "test_s": 0.0, "device": "unknown", "devices": devices,
-        "device_hours": devices * elapsed_s / 3600, "epoch_s": [], "attempts": int(progress.get("attempt", 0)),
+        "device_hours": device_seconds(progress) / 3600, "epoch_s": [], "attempts": int(progress.get("attempt", 0)),
     }  # fmt: skip
     return Record(
         id=folder.name,

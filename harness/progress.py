@@ -65,6 +65,10 @@ class Display:
         if self.live:
             self.live.update(_table(rows, summary(rows, self.slots), bars=self.console.width >= WIDE))
 
+    def tell(self, text: str) -> None:
+        """Print a line that is about no single job."""
+        self.console.print(Text(text), soft_wrap=True)
+
     def _say(self, row: Row, whole: str) -> None:
         """Print a plain line when a job started, ended, or told something new a while after its last line."""
         text = line(row)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -18,8 +18,9 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 from torch.nn.parallel import DistributedDataParallel
 
 from harness.errors import HarnessError
-from harness.meeting import POLL_S, Meeting, Seat
+from harness.meeting import LISTEN_EVERY_S, Meeting, Seat
 
+T = TypeVar("T")
 MEETING_S = 600.0
 """How long ranks wait for each other at the beginning: imports from a network's disk take minutes."""
 
@@ -44,6 +45,10 @@ class Ranks:
     def gather(self, value: Any) -> list[Any]:
         """Every rank's value, in the order of ranks."""
         return [value]
+
+    def first(self, value: T) -> T:
+        """The first rank's value."""
+        return value
 
     def agree(self, what: str, value: Any) -> None:
         """Raise RankLost where ranks read different things from a folder that they share.
@@ -97,6 +102,11 @@ class _Group(Ranks):
         dist.all_gather_object(found, value)
         return found
 
+    def first(self, value: T) -> T:
+        found = [value]
+        dist.broadcast_object_list(found, 0)
+        return found[0]
+
     def wrapped(self, model: nn.Module) -> nn.Module:
         # Where unused parameters are looked for, the buckets of gradients stay as they are. Otherwise they are made
         # anew after the first step, also of a training that goes on, and sums of more than two ranks round otherwise.
@@ -121,7 +131,7 @@ class _Group(Ranks):
         while self.store.add(name, 0) < self.world:
             check()
             self.check()
-            time.sleep(POLL_S)
+            time.sleep(LISTEN_EVERY_S)
 
     def check(self) -> None:
         ended = self.meeting.ended()
@@ -159,7 +169,7 @@ def _store(seat: Seat, meeting: Meeting) -> TCPStore:
     while (address := meeting.address()) is None:
         if time.monotonic() > deadline or 0 in meeting.ended():
             raise RankLost("the first rank did not come")
-        time.sleep(POLL_S)
+        time.sleep(LISTEN_EVERY_S)
     return TCPStore(*address, seat.world, is_master=False, timeout=limit, wait_for_workers=False)
 
 

@@ -41,7 +41,8 @@ def read() -> Site:
     path = Path(named or DEFAULT).expanduser()
     if not path.is_file():
         if named:
-            raise SuiteError([Mistake(str(path), 0, "", f"no such file; {SITE} names it")])
+            why = "a folder; name the file in it" if path.is_dir() else "no such file"
+            raise SuiteError([Mistake(str(path), 0, "", f"{why}; {SITE} names it")])
         return Site()
     doc = document.read(path)
     try:

@@ -6,6 +6,7 @@ process that submitted them.
 """
 
 import json
+import os
 import secrets
 import shlex
 import shutil
@@ -23,7 +24,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from harness.allocation import Allocation
 from harness.errors import HarnessError
 from harness.files import Order
-from harness.queue import NAME, SWEEPS
+from harness.queue import NAME, SWEEPS, withdraw
 from harness.site import Site
 from harness.snapshot import Snapshot
 from harness.spec import Resources
@@ -37,8 +38,12 @@ NO_LIMIT_MIN = 24 * 60
 """The time limit of jobs whose resources and site name none."""
 
 
+UNCLEAR = ("timed out", "Unable to contact", "Zero Bytes", "Unexpected message")
+"""What sbatch says where its question may have come through and the answer did not."""
+
+
 class SlurmError(HarnessError):
-    """The cluster cannot take a sweep; nothing of the array that it is about was queued."""
+    """The cluster cannot take a sweep; of the array that it is about nothing is left in the queue, or it says so."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,12 @@ class Array:
     parameters: dict[str, Any]
     """As submitit takes them."""
     orders: tuple[Order, ...]
+
+
+def check_root(root: Path) -> None:
+    """Raise SlurmError for an output folder whose name SLURM would read something into."""
+    if "%" in str(root):
+        raise SlurmError(f"--root {root}: SLURM reads % in a file's name as the beginning of a code; choose another")
 
 
 def arrays(orders: Sequence[Order], site: Site, snapshot: Snapshot, largest: int) -> list[Array]:
@@ -156,7 +167,7 @@ def probe(array: Array, root: Path, snapshot: Snapshot) -> str:
 
 
 def submit(array: Array, root: Path, site: Site) -> str:
-    """Submit one array; returns SLURM's number of it. Raises SlurmError, and nothing is queued then."""
+    """Submit one array; returns SLURM's number of it. Raises SlurmError."""
     token, save_s = secrets.token_hex(6), 0.8 * array.parameters["signal_delay_s"]
     folders = [_unlimited(order).write() for order in array.orders]
     sweep = root / SWEEPS / f"{token}.json"
@@ -170,11 +181,26 @@ def submit(array: Array, root: Path, site: Site) -> str:
                 executor.submit(Allocation(str(folder), site.max_attempts, save_s, site.again_s)) for folder in folders
             ]
     except (FailedJobError, FailedSubmissionError) as error:
-        sweep.unlink()
-        raise SlurmError(f"sbatch refused: {_reason(str(error))}") from error
+        raise SlurmError(_refusal(_reason(str(error)), sweep)) from error
     number = str(jobs[0].job_id).partition("_")[0]
     write_atomic(sweep, json.dumps({**about, "number": number}) + "\n")
     return number
+
+
+def _refusal(said: str, sweep: Path) -> str:
+    """What is told of an array that sbatch failed to submit, and its list of jobs taken away where SLURM has none.
+
+    An answer that got lost may be one to an array that is queued: SLURM is asked by its name, and has it given up. The
+    list is kept where SLURM does not answer, or may still take the array: then whoever asks next sees it.
+    """
+    number = withdraw(sweep.stem)
+    if number is None:
+        return f"sbatch: {said}; SLURM does not answer whether it took the jobs, so ask `status` before the next `run`"
+    if number:
+        return f"sbatch: {said}; SLURM had queued the jobs nevertheless, and gave up job {number} when asked to"
+    if not any(word in said for word in UNCLEAR):
+        sweep.unlink()
+    return f"sbatch refused: {said}"
 
 
 def _unlimited(order: Order) -> Order:
@@ -204,7 +230,12 @@ def largest_array() -> int:
 def _told(*command: str) -> Iterator[str]:
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    except subprocess.SubprocessError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or str(error)
-        raise SlurmError(f"{command[0]}: {' '.join(str(said).split())}") from error
+        asked = os.environ.get("SLURM_CONF")
+        where = f"SLURM_CONF is {asked}" if asked else "SLURM_CONF is not set"
+        raise SlurmError(
+            f"SLURM's commands are here and do not answer; {where}, see whether `sinfo` works. {' '.join(command)}: "
+            + " ".join(str(said).split())
+        ) from error
     yield from ended.stdout.splitlines()

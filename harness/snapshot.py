@@ -47,15 +47,15 @@ def take(root: Path) -> Snapshot:
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".code-", dir=folder.parent))
-        for name, path in sources.items():
-            (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, unfinished / name)
-        (unfinished / packages.COMMIT).write_text(commit + "\n", encoding="utf-8")
-        unfinished.chmod(0o755)
         try:
+            for name, path in sources.items():
+                (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, unfinished / name)
+            (unfinished / packages.COMMIT).write_text(commit + "\n", encoding="utf-8")
+            unfinished.chmod(0o755)
             unfinished.rename(folder)
-        except OSError:  # another submission made it meanwhile
-            shutil.rmtree(unfinished)
+        except OSError:  # a full disk; or another submission made the same meanwhile
+            shutil.rmtree(unfinished, ignore_errors=True)
             if not folder.is_dir():
                 raise
     return Snapshot(folder, tuple(folder / MODELS / path.name for path in model_files()))

@@ -124,6 +124,30 @@ class Protocol(Value):
         return self if self.size else self.model_copy(update={"size": size})
 
 
+OURS = {
+    "account": "resources.account", "array": "resources.max_parallel", "constraint": "resources.constraint",
+    "cpus-per-gpu": "resources.cpus_per_gpu", "cpus-per-task": "resources.cpus_per_gpu (without GPUs: resources.cpus)",
+    "gpus": "resources.gpus_per_node", "gpus-per-node": "resources.gpus_per_node", "job-name": "",
+    "mem": "resources.mem_gb", "nodes": "resources.nodes", "ntasks": "resources.nodes and resources.gpus_per_node",
+    "ntasks-per-node": "resources.gpus_per_node", "open-mode": "", "output": "", "partition": "resources.partition",
+    "qos": "resources.qos", "signal": "save_s in the site file", "time": "resources.timeout_min",
+}  # fmt: skip
+"""Options of sbatch that the harness itself writes, and the key that says each."""
+
+
+def _known_options(value: Any) -> Any:
+    """In words of its own, as `_known_clips`."""
+    if not isinstance(value, dict):
+        return value
+    for option, each in value.items():
+        if not isinstance(each, str | int):
+            raise ValueError(f"{option}: expected text, a whole number or true, got {each!r}")
+        key = OURS.get(str(option).replace("_", "-"))
+        if key is not None:
+            raise ValueError(f"{option}: {f'{key} says that' if key else 'the harness itself says that'}; drop it here")
+    return value
+
+
 class OnCluster(Value):
     """What a job asks of a cluster: said by a suite's resources, and beneath them by a person's site file.
 
@@ -140,7 +164,7 @@ class OnCluster(Value):
     qos: str | None = None
     constraint: str | None = None
     max_parallel: Positive | None = None
-    slurm: dict[str, str | int | bool] = {}  # noqa: RUF012 (pydantic copies it)
+    slurm: Annotated[dict[str, str | int | bool], BeforeValidator(_known_options)] = {}  # noqa: RUF012 (copied)
 
 
 class Resources(OnCluster):

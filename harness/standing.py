@@ -63,7 +63,8 @@ class Standing:
             return ", ".join(f"top-1 {test.top1:.1%} ({test.clips} x {test.crops} views)" for test in self.record.tests)
         if self.state == "queued" and self.queued:
             again = f"again, attempt {self.progress['attempt'] + 1}, " if "attempt" in self.progress else ""
-            return f"{again}SLURM job {self.queued.number}: {self.queued.waits}"
+            number = f"SLURM job {self.queued.number}: " if self.queued.number else ""
+            return f"{again}{number}{self.queued.waits}"
         if self.state == "running":
             where = f" on {self.queued.nodes} (SLURM job {self.queued.number})" if self.queued else ""
             return progress.line(progress.Row(self.job.label, "running", self.progress)) + where + self.silent
@@ -76,9 +77,15 @@ class Standing:
             return f"cancelled as SLURM job {self.ended.number}"
         if not self.ended or self.ended.state == queue.FORGOTTEN:
             return ""
-        log = self.folder.parent.parent / queue.SWEEPS / f"{self.ended.number}_0_log.out"
-        more = f" ({log})" if not self.progress and log.exists() else ""
+        more = f" ({self.slurm_log})" if not self.progress and self.slurm_log else ""
         return f"SLURM says {self.ended.state} of job {self.ended.number}{more}"
+
+    @property
+    def slurm_log(self) -> Path | None:
+        """What SLURM keeps of its newest submission's output, where there is any: what came before the job's own."""
+        told = self.queued or self.ended
+        path = self.folder.parent.parent / queue.SWEEPS / f"{told.number}_0_log.out" if told and told.number else None
+        return path if path and path.is_file() else None
 
     @property
     def cancelled(self) -> bool:
@@ -124,7 +131,7 @@ def of(jobs: Sequence[Job], store: Store) -> list[Standing]:
 
 def of_all(suites: Sequence[Sequence[Job]], store: Store) -> list[list[Standing]]:
     """Where the jobs of several suites stand: for all of them squeue is asked once, and sacct at most once."""
-    told = queue.ask(store.root)
+    told = queue.ask(store.root, {job.id for jobs in suites for job in jobs})
     found = [[_of(job, store, told.get(job.id)) for job in jobs] for jobs in suites]
     lost = {each.job.id for rows in found for each in rows if each.state in MISSING and _is_forgotten(each.ended)}
     endings = queue.endings(store.root, lost) if lost else {}

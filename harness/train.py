@@ -25,6 +25,9 @@ from harness.ranks import ALONE, Ranks
 from harness.spec import JobSpec
 from harness.step import Step
 
+SHOWN_S = 120.0
+"""How long a checkpoint that the first rank has read may take to be shown to the others by their file system."""
+
 
 class Diverged(Exception):
     """The loss is no longer a number."""
@@ -72,9 +75,13 @@ class Training:
         self.saved_at = time.monotonic()
 
     def restore(self) -> list[str]:
-        """Go on from the newest whole checkpoint, if there is one; returns notes on damaged ones."""
-        saved, notes = self.checkpoints.latest()
-        if saved is not None:
+        """Go on from the newest whole checkpoint, if there is one; returns notes on damaged ones.
+
+        The first rank chooses it. Raises CheckpointError where another cannot read the same.
+        """
+        name, notes = self.ranks.first(self.checkpoints.latest() if self.ranks.rank == 0 else (None, []))
+        if name is not None:
+            saved = self.checkpoints.read(name, SHOWN_S)
             self.model.load_state_dict(saved["model"])
             self.step.optimizer.load_state_dict(saved["optimizer"])
             self.step.scaler.load_state_dict(saved["scaler"])
@@ -83,7 +90,6 @@ class Training:
             for each, states in enumerate(saved["random"]):
                 if each == self.ranks.rank:  # of fewer ranks than there are now, the others draw as at the beginning
                     self._set_random(states)
-        self.ranks.agree("checkpoints", (self.state.epoch, self.state.batch))
         return notes
 
     def _random(self) -> dict[str, torch.Tensor]:

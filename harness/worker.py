@@ -19,7 +19,7 @@ from harness.errors import BusyError, HarnessError, Interrupted
 from harness.files import Order
 from harness.meeting import Seat
 
-RECORDED, WRONG, BUSY, LOST, STOPPED = 0, 2, 69, 70, 75
+RECORDED, WRONG, BUSY, RANK_LOST, STOPPED = 0, 2, 69, 70, 75
 PR_SET_PDEATHSIG = 1
 
 
@@ -46,7 +46,7 @@ def main(folder: Path, seat: Seat | None = None) -> int:
     except ranks.RankLost as lost:
         traceback.print_exc()
         print(lost, file=sys.stderr)
-        return LOST
+        return RANK_LOST
     except HarnessError as error:
         print(error, file=sys.stderr)
         return WRONG

@@ -6,6 +6,7 @@ import typer
 
 from harness import standing
 from harness.errors import HarnessError
+from harness.queue import UNKNOWN
 from harness.suite import load
 from harness.verbs.shell import (
     DATASETS,
@@ -19,6 +20,7 @@ from harness.verbs.shell import (
     SetOption,
     SuitePath,
     out,
+    say_error,
 )
 from models import registry
 from results.store import Store
@@ -39,9 +41,12 @@ def cancel(
     """Cancel what SLURM has of a suite; what the jobs have saved is kept, and `run` goes on from there."""
     registry.use(models)
     suite = load(suite_path, scale, sets, only, datasets)
+    standings = standing.of(suite.jobs, Store(root))
+    for reason in {each.queued.reason for each in standings if each.queued and each.queued.state == UNKNOWN}:
+        say_error(f"nobody knows which jobs SLURM has: {reason}")
     found = [
         (each, each.queued.number)
-        for each in standing.of(suite.jobs, Store(root))
+        for each in standings
         if each.state in ("queued", "running") and each.queued and each.queued.number
     ]
     for start in range(0, len(found), AT_ONCE):

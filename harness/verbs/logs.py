@@ -18,7 +18,7 @@ from harness.verbs.shell import ROOT, RootOption, say_error
 from results.store import Store
 
 TAIL_BYTES = 8000
-POLL_S = 0.5
+READ_EVERY_S = 0.5
 
 
 def logs(
@@ -33,7 +33,25 @@ def logs(
     with contextlib.suppress(KeyboardInterrupt):
         if not path.is_file():
             _wait(path, store, follow)
+        elif not path.stat().st_size:
+            _tell_empty(path, store)
         _show(path, store, follow)
+
+
+def _tell_empty(path: Path, store: Store) -> None:
+    """Say what goes on in a job that has written nothing, as one that is well; SLURM keeps what came before it."""
+    now = _standing(path.parent, store)
+    say_error(f"{path} is empty: a job that is well writes nothing there. It is {_words(now)}")
+    if now.slurm_log:
+        say_error(f"{now.slurm_log}:")
+        with now.slurm_log.open("rb") as file:
+            file.seek(max(now.slurm_log.stat().st_size - TAIL_BYTES, 0))
+            print(file.read().decode(errors="replace"), end="", flush=True)
+
+
+def _words(now: Standing) -> str:
+    """Where a job stands, in a line."""
+    return " ".join(filter(None, (now.state, now.detail)))
 
 
 def _wait(path: Path, store: Store, follow: bool) -> None:
@@ -41,7 +59,7 @@ def _wait(path: Path, store: Store, follow: bool) -> None:
     said = ""
     while not path.is_file():
         now = _standing(path.parent, store)
-        text = " ".join(filter(None, (now.state, now.detail)))
+        text = _words(now)
         if not follow or now.state not in ("queued", "running"):
             raise HarnessError(f"{path}: no log yet; the job is {text}")
         if text != said:
@@ -54,7 +72,7 @@ def _pause(path: Path, seconds: float) -> None:
     """Wait for so long, or until there is a log."""
     deadline = time.monotonic() + seconds
     while not path.is_file() and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+        time.sleep(READ_EVERY_S)
 
 
 def _show(path: Path, store: Store, follow: bool) -> None:
@@ -71,7 +89,7 @@ def _show(path: Path, store: Store, follow: bool) -> None:
                 ends = _standing(path.parent, store).state not in ("queued", "running")
                 asked = time.monotonic()
             if not ends:
-                time.sleep(POLL_S)
+                time.sleep(READ_EVERY_S)
 
 
 def _standing(folder: Path, store: Store) -> Standing:

@@ -47,7 +47,7 @@ def status(
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
     models: ModelsOption = [],  # noqa: B006
-    watch: Annotated[bool, typer.Option("--watch", help="Show again every few seconds until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show again every few seconds until all have ended.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show where every job stands: done, running (epoch, loss, time left), stopped, failed and why."""
@@ -66,8 +66,11 @@ def status(
 
 
 def _watch(suites: Sequence[Suite], store: Store) -> None:
-    """Show the standings until Ctrl-C."""
+    """Show the standings until nothing runs or waits any more, or Ctrl-C."""
     with Live(console=out, auto_refresh=False) as live, contextlib.suppress(KeyboardInterrupt):
         while True:
-            live.update(standings_table(standings(suites, store)), refresh=True)
+            found = standings(suites, store)
+            live.update(standings_table(found), refresh=True)
+            if not any(each.state in ("queued", "running") for _, rows in found for each in rows):
+                return
             time.sleep(queue.ASK_EVERY_S if (store.root / queue.SWEEPS).is_dir() else WATCH_EVERY_S)

@@ -8,7 +8,7 @@ from harness.files import Order
 from harness.spec import JobSpec
 from harness.suite import load
 from tests.cluster import cluster
-from tests.harness.sweeps import Sweep
+from tests.harness.sweeps import Sweep, lacking
 
 
 @pytest.fixture
@@ -37,9 +37,29 @@ class Mean(nn.Module):
         return self.head(clip.mean(dim=(2, 3, 4)))
 
 
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Make programs that answer like SLURM's, by shell scripts; each keeps what it was called with in `called`."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    def make(**scripts: str) -> Path:
+        for name in ("sbatch", "srun", "squeue", "scontrol", "scancel"):
+            path = folder / name
+            called = f'echo "{name} $*" >> {folder}/called'
+            path.write_text(f"#!/bin/sh\n{called}\n{scripts.get(name, 'exit 0')}\n", encoding="utf-8")
+            path.chmod(0o755)
+        return folder / "called"
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def slurm():
     """A cluster of real daemons, for the tests of one file."""
+    if lacking():
+        pytest.skip(f"no SLURM here: {lacking()}")
     with cluster() as running:
         yield running
 

@@ -8,13 +8,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from submitit.core.utils import JobPaths, temporary_save_path
 
+from harness.allocation import HUNG, Allocation, _how, _tidy
+from harness.meeting import Seat
+from harness.worker import RANK_LOST
 from tests.cluster import NODES, cluster
 from tests.harness.sweeps import LAUNCH, ONE, Sweep, assert_same, inline_records, lacking
 
-LACKING = lacking()
-pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"no SLURM here: {LACKING}")
-
+SLEEPS = "import time\ntime.sleep(60)\n"
 TWO = ("--set", "resources.nodes=2")
 
 
@@ -91,6 +93,8 @@ def test_a_bug_is_recorded_once_and_not_tried_for_ever(sweep):
 @pytest.fixture
 def blind(tmp_path):
     """A cluster whose nodes have an empty folder where the tests have theirs."""
+    if lacking():
+        pytest.skip(f"no SLURM here: {lacking()}")
     with cluster() as running:
         for node in NODES:
             running.kill(node)
@@ -107,3 +111,45 @@ def test_a_node_that_does_not_see_the_folder_is_told_and_nothing_is_queued(blind
     assert f"does not see {sweep.root}, " in ended.stderr
     assert "must lie on a disk that all nodes share; nothing was submitted" in ended.stderr
     assert not sweep.state()
+
+
+@pytest.fixture
+def allocation(tmp_path):
+    return Allocation(str(tmp_path), attempts=2, save_s=1, again_s=1)
+
+
+def test_a_rank_that_does_not_notice_anothers_end_is_ended_and_not_blamed(allocation, tmp_path, monkeypatch):
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "worker.py").write_text(SLEEPS, encoding="utf-8")
+    monkeypatch.setattr("harness.allocation.packages.ROOT", tmp_path)
+    monkeypatch.setattr("harness.allocation.NOTICE_S", 0.3)
+    seat = Seat(0, 2, 0, "first")
+    seat.at(tmp_path).tell_end(1, RANK_LOST)
+    assert allocation._run(seat) == HUNG
+
+
+@pytest.mark.parametrize(
+    ("codes", "how"),
+    [
+        ({0: -11}, "killed by SIGSEGV"),
+        ({0: RANK_LOST, 1: 3, 2: HUNG}, "rank 1 exit code 3; rank 2 did not notice that within 30 s and was ended by"),
+        ({0: RANK_LOST, 1: RANK_LOST}, "ranks lost each other, and none said why"),
+    ],
+)
+def test_who_died_is_told_and_who_was_lost_by_that_is_not_blamed(codes, how):
+    assert _how(codes).startswith(how)
+
+
+def test_what_submitit_left_half_written_does_not_stop_the_next_attempt(tmp_path):
+    paths = JobPaths(tmp_path, "12_3", 1)
+    left = [paths.submitted_pickle.with_suffix(".pkl.save_tmp"), paths.result_pickle.with_suffix(".pkl.save_tmp")]
+    for path in left:
+        path.touch()
+    _tidy(paths)
+    assert not any(path.exists() for path in left)
+    for path in (paths.submitted_pickle, paths.result_pickle):
+        with temporary_save_path(path) as temporary:  # which refuses where one is left
+            temporary.touch()
+    assert paths.submitted_pickle.exists()
+    _tidy(paths)
+    assert paths.submitted_pickle.exists()

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from harness.checkpoint import Checkpoints, weights_digest
+from harness.checkpoint import CheckpointError, Checkpoints, weights_digest
 
 
 def state(value: float) -> dict:
@@ -13,8 +13,8 @@ def test_the_newest_of_the_last_two_is_taken_and_older_ones_go(tmp_path):
     assert checkpoints.latest() == (None, [])
     for step in (1, 2, 30):
         checkpoints.save(state(step), step)
-    latest, notes = checkpoints.latest()
-    assert (latest["position"], notes) == (30, [])
+    name, notes = checkpoints.latest()
+    assert (checkpoints.read(name)["position"], notes) == (30, [])
     assert len(list(checkpoints.folder.iterdir())) == 2
 
 
@@ -26,10 +26,29 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(tmp_path, damage):
     checkpoints.save(state(1), 1)
     newest = checkpoints.save(state(2), 2)
     newest.write_bytes(damage(newest.read_bytes()))
-    latest, (note,) = checkpoints.latest()
-    assert latest["position"] == 1
+    name, (note,) = checkpoints.latest()
+    assert checkpoints.read(name)["position"] == 1
     assert newest.name in note
     assert "damaged" in note
+
+
+def test_one_that_is_not_what_its_name_says_cannot_be_read(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    path = checkpoints.save(state(1), 1)
+    path.write_bytes(b"no")
+    with pytest.raises(CheckpointError, match=rf"checkpoint {path.name} cannot be read on .* \(its digest differs\)"):
+        checkpoints.read(path.name)
+    path.unlink()
+    with pytest.raises(CheckpointError, match="No such file"):
+        checkpoints.read(path.name)
+
+
+def test_one_that_a_file_system_shows_late_is_waited_for(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+    path = checkpoints.save(state(1), 1)
+    hidden = path.rename(tmp_path / "hidden")
+    monkeypatch.setattr("harness.checkpoint.time.sleep", lambda seconds: hidden.rename(path))
+    assert checkpoints.read(path.name, 60)["position"] == 1
 
 
 def test_when_all_are_damaged_there_is_none(tmp_path):
@@ -50,7 +69,7 @@ def test_a_write_that_fails_leaves_the_old_checkpoint_and_nothing_else(tmp_path,
     with pytest.raises(OSError, match="is the disk full"):
         checkpoints.save(state(2), 2)
     assert len(list(checkpoints.folder.iterdir())) == 1
-    assert checkpoints.latest()[0]["position"] == 1
+    assert checkpoints.read(checkpoints.latest()[0])["position"] == 1
 
 
 def test_what_a_killed_write_left_is_removed_by_the_next(tmp_path):

@@ -1,4 +1,6 @@
-from harness.files import Follower, Order, Progress, read_progress
+import pytest
+
+from harness.files import Follower, Order, Progress, device_seconds, read_progress
 
 
 def test_an_order_survives_the_way_through_its_file(order):
@@ -15,6 +17,18 @@ def test_progress_counts_attempts_and_the_seconds_of_all_of_them(tmp_path):
     second = Progress(tmp_path, epochs=3)
     assert second.attempt == 2
     assert second.elapsed_s >= 100.0
+
+
+def test_each_attempt_counts_the_devices_that_it_had(tmp_path):
+    for devices, seconds in ((4, 10.0), (1, 100.0)):
+        progress = Progress(tmp_path, epochs=3, devices=devices)
+        progress.began -= seconds
+        progress.tell("stopped", at_once=True)
+    told = read_progress(tmp_path)
+    assert told["elapsed_s"] == pytest.approx(110, abs=1)
+    assert device_seconds(told) == pytest.approx(140, abs=1)
+    assert device_seconds({"elapsed_s": 10.0, "devices": 4}) == 40  # told before anybody counted them
+    assert device_seconds({}) == 0
 
 
 def test_what_an_earlier_attempt_told_is_not_the_next_ones(tmp_path):

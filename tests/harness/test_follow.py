@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness import follow, queue, standing
+from harness import follow, obituary, queue, standing
 from harness.combination import Job
-from harness.errors import HarnessError
+from harness.errors import BusyError, HarnessError
 from harness.launch import DEATHS_ALLOWED
 from harness.progress import Display
 from harness.queue import FORGOTTEN, Queued
@@ -71,13 +71,13 @@ DONE = {"state": "done"}
 
 def test_it_ends_when_nothing_runs_or_waits_any_more(followed, clock):
     submitted, _, _ = followed([{"state": "queued", "queued": RUNNING}, {"state": "running"}, DONE])
-    assert (submitted, clock.now) == ([], 2 * follow.POLL_S)
+    assert (submitted, clock.now) == ([], 2 * follow.LOOK_EVERY_S)
 
 
 def test_what_nobody_knows_is_waited_for_a_little(followed):
     silent = {"ended": Queued("12", FORGOTTEN)}
     (at,), _, _ = followed([silent] * 6 + [DONE])
-    assert at == follow.GRACE_S + follow.POLL_S
+    assert at == follow.LATE_S + follow.LOOK_EVERY_S
 
 
 def test_a_record_that_comes_late_is_no_loss(followed):
@@ -129,10 +129,54 @@ def test_what_runs_without_a_sign_of_life_is_queued_again(followed, monkeypatch)
     assert (again, submitted) == (["12"], [])
 
 
-def test_a_refusal_is_borne_for_a_while(followed, clock):
+@pytest.mark.parametrize(
+    "why",
+    [
+        HarnessError("sbatch: Unable to contact slurm controller"),
+        BusyError("the output folder runs is in use by process 12 on n1"),
+    ],
+)
+def test_a_refusal_is_borne_for_a_while(followed, clock, why):
     def refuse(jobs):
-        raise HarnessError("sbatch: Unable to contact slurm controller")
+        raise why
 
-    with pytest.raises(HarnessError, match="Unable to contact"):
+    with pytest.raises(HarnessError, match=f"cannot be submitted again for 15 minutes: {why}. What SLURM has goes on"):
         followed([{"ended": Queued("12", "TIMEOUT"), "progress": {"attempt": 1}}], refuse)
-    assert clock.now == pytest.approx(follow.PATIENCE_S, abs=2 * follow.POLL_S)
+    assert clock.now == pytest.approx(follow.PATIENCE_S, abs=2 * follow.LOOK_EVERY_S)
+
+
+def full() -> OSError:
+    return OSError(28, "No space left on device", "runs/x")
+
+
+def test_a_full_disk_is_borne_and_told(followed, clock):
+    def submit(jobs):
+        if clock.now < 60:
+            raise full()
+
+    submitted = []
+    script = [{"ended": Queued("12", "TIMEOUT"), "progress": {"attempt": 1}}] * 14 + [DONE]
+    _, told, _ = followed(script, lambda jobs: (submit(jobs), submitted.append(clock.now)))
+    assert submitted[0] == 60
+    assert told.count("cannot be submitted again for now, which is tried again for 15 minutes: ") == 1
+    assert "No space left on device: 'runs/x'" in told
+
+
+def test_a_record_that_cannot_be_written_is_tried_again(followed, clock, monkeypatch):
+    write = obituary.write
+
+    def later(*arguments):
+        if clock.now < 60:
+            raise full()
+        return write(*arguments)
+
+    monkeypatch.setattr(obituary, "write", later)
+    _, told, record = followed([{"ended": Queued("12", "OUT_OF_MEMORY")}])
+    assert (clock.now, record.status) == (65, "oom")
+    assert "records of jobs that SLURM lost cannot be written for now" in told
+
+
+def test_a_record_that_can_never_be_written_ends_the_following(followed, monkeypatch):
+    monkeypatch.setattr(obituary, "write", lambda *_: (_ for _ in ()).throw(full()))
+    with pytest.raises(HarnessError, match=r"cannot be written for 15 minutes: .*No space .* the same command goes on"):
+        followed([{"ended": Queued("12", "OUT_OF_MEMORY")}])

@@ -1,7 +1,10 @@
 import json
 
+import numpy as np
+
 from harness import job, obituary
 from harness.control import Control
+from results.scores import Scores
 from results.store import Store
 
 
@@ -14,14 +17,15 @@ def test_how_a_process_ended():
 def test_a_job_without_a_record_gets_one_with_the_end_of_its_log_and_its_account(order):
     folder = order.write()
     (folder / "log.txt").write_text("x" * 9000 + "\nthe last words\n", encoding="utf-8")
-    (folder / "progress.json").write_text(json.dumps({"attempt": 3, "elapsed_s": 7200.0}), encoding="utf-8")
+    told = {"attempt": 3, "elapsed_s": 7200.0, "device_s": 10800.0, "devices": 1}
+    (folder / "progress.json").write_text(json.dumps(told), encoding="utf-8")
     written = obituary.write(order, "timeout", "too slow")
     record = Store(order.root).read(folder.name)
     assert record == written
     assert (record.status, record.error.message) == ("timeout", "too slow")
     assert record.error.traceback.endswith("the last words")
     assert len(record.error.traceback) <= obituary.LOG_TAIL_BYTES
-    assert (record.measured.attempts, record.measured.wall_s) == (3, 7200.0)
+    assert (record.measured.attempts, record.measured.wall_s, record.measured.device_hours) == (3, 7200.0, 3.0)
     assert record.spec == order.spec.content()
 
 
@@ -47,3 +51,23 @@ def test_deaths_are_counted_anew_when_the_job_came_further(tmp_path):
     assert [deaths.add(tmp_path), deaths.add(tmp_path)] == [1, 2]
     (checkpoints / "00000003-0123456789ab.pt").touch()
     assert [deaths.add(tmp_path), deaths.add(tmp_path / "another"), deaths.add(tmp_path)] == [1, 1, 2]
+
+
+def test_a_test_that_came_further_counts_too(tmp_path):
+    deaths = obituary.Deaths()
+    scored = Scores(("a", "b"), np.zeros(2, np.int64), 2, {})
+    path = tmp_path / "scores" / "16.rank1.npz"
+
+    def add(video):
+        scored.add([video], [(0.0, 1)], np.zeros((1, 2)))
+        scored.write(path)
+
+    assert deaths.add(tmp_path) == 1
+    add(0)
+    assert [deaths.add(tmp_path), deaths.add(tmp_path)] == [1, 2]
+    scored.write(path, compressed=False)  # the same views once more are no progress
+    assert deaths.add(tmp_path) == 3
+    add(1)
+    assert deaths.add(tmp_path) == 1
+    path.write_bytes(b"damaged")
+    assert [deaths.add(tmp_path), deaths.add(tmp_path)] == [1, 2]

@@ -40,7 +40,7 @@ def test_every_state_of_slurm_is_waiting_running_or_ended():
 
 def test_nothing_is_asked_where_nothing_was_submitted(tmp_path, monkeypatch):
     asked = answered(monkeypatch, "")
-    assert queue.ask(tmp_path) == {}
+    assert queue.ask(tmp_path, {"aa"}) == {}
     assert queue.endings(tmp_path, {"aa"}) == {}
     assert asked == []
 
@@ -49,7 +49,7 @@ def test_a_job_is_told_by_what_is_alive_else_by_its_newest_submission(tmp_path, 
     sweep(tmp_path, "t1", ["aa", "bb", "cc"], 1.0, "7")
     sweep(tmp_path, "t2", ["bb"], 2.0, "9")
     sweep(tmp_path, "t3", ["cc", "dd"], 3.0)  # the submitting shell died before it knew the number
-    (tmp_path / queue.SWEEPS / "t4.json").write_text("{", encoding="utf-8")
+    (tmp_path / queue.SWEEPS / "t4.json").write_text("{", encoding="utf-8")  # its array is over, so nobody needs it
     rows = (
         "10|10|N/A|RUNNING|1700000000|n1|None|somebody|else's",
         "8|7|1|FAILED|1700000000|n1|NonZeroExitCode|harness-t1",
@@ -58,9 +58,10 @@ def test_a_job_is_told_by_what_is_alive_else_by_its_newest_submission(tmp_path, 
         "12|12|0|FAILED|1700000000|n1|None|harness-t3",
         "13|12|1|PENDING|N/A||JobHeldUser|harness-t3",
         "14|12|2|PENDING|N/A||None|harness-t3",
+        "15|15|N/A|COMPLETED|1700000000|n1|None|harness-t4",
     )
     answered(monkeypatch, "\n".join(rows))
-    found = queue.ask(tmp_path)
+    found = queue.ask(tmp_path, {"aa", "zz"})
     assert found == {
         "aa": Queued("7_0", queue.FORGOTTEN),
         "bb": Queued("9", "CANCELLED", "None", "n2", 1.7e9),
@@ -75,9 +76,66 @@ def test_where_slurm_does_not_answer_no_job_counts_as_lost(tmp_path, monkeypatch
     sweep(tmp_path, "t1", ["aa"], 1.0, "7")
     monkeypatch.setattr(queue.shutil, "which", lambda program: program)
     monkeypatch.setattr(queue, "_told", lambda *command: (_ for _ in ()).throw(OSError("no route")))
-    found = queue.ask(tmp_path)["aa"]
-    assert (found.alive, found.waits) == (True, "SLURM does not answer (no route)")
+    found = queue.ask(tmp_path, {"aa", "zz"})
+    assert (found["aa"].alive, found["aa"].waits) == (True, "SLURM does not answer (no route)")
+    assert "zz" not in found
     assert queue.endings(tmp_path, {"aa"}) == {}
+    (tmp_path / queue.SWEEPS / "t2.json").write_text("[]", encoding="utf-8")
+    assert queue.ask(tmp_path, {"aa", "zz"})["zz"].state == queue.UNKNOWN
+
+
+def test_a_job_that_may_be_in_a_list_that_cannot_be_read_is_not_submitted_again(tmp_path, monkeypatch):
+    sweep(tmp_path, "t1", ["aa", "bb"], 1.0, "7")
+    (tmp_path / queue.SWEEPS / "t2.json").mkdir()
+    rows = (
+        "8|7|0|RUNNING|1700000000|n1|None|harness-t1",
+        "9|7|1|TIMEOUT|1700000000|n1|None|harness-t1",
+        "12|12|0|PENDING|N/A||Priority|harness-t2",
+    )
+    answered(monkeypatch, "\n".join(rows))
+    found = queue.ask(tmp_path, {"aa", "bb", "cc"})
+    assert {id_: each.state for id_, each in found.items()} == {
+        "aa": "RUNNING", "bb": queue.UNKNOWN, "cc": queue.UNKNOWN,
+    }  # fmt: skip
+    assert all(each.alive for each in found.values())
+    assert "t2.json cannot be read ([Errno 21] Is a directory" in found["cc"].waits
+    assert found["cc"].waits.endswith("the list of what SLURM's job 12 is; `scancel 12` ends that")
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("QOSMaxCpuPerUserLimit", "QOSMaxCpuPerUserLimit: a limit of its quality of service; `sacctmgr show qos`"),
+        ("AssocGrpGRES", "AssocGrpGRES: a limit that all jobs of your account share"),
+        ("ReqNodeNotAvail, UnavailableNodes:n[1-2]", "ReqNodeNotAvail, UnavailableNodes:n[1-2]: nodes that it asks"),
+        ("PartitionConfig", "PartitionConfig: the partition cannot have such jobs"),
+        ("Priority", "Priority: others come before it"),
+        ("SomethingNew", "SomethingNew"),
+    ],
+)
+def test_a_reason_is_told_with_what_it_means(reason, told):
+    assert Queued("7", "PENDING", reason).waits.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("answers", "number", "asked"),
+    [(["12\n12\n", ""], "12", 2), ([""], "", 1), ([OSError("no route")], None, 1),
+     (["12\n", OSError("no route")], None, 2)],
+)  # fmt: skip
+def test_an_array_that_was_queued_although_sbatch_failed_is_given_up(monkeypatch, answers, number, asked):
+    commands, left = [], list(answers)
+
+    def told(*command):
+        commands.append(command)
+        answer = left.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(queue, "_told", told)
+    assert queue.withdraw("t1") == number
+    assert [command[0] for command in commands] == ["squeue", "scancel"][:asked]
+    assert all("--name=harness-t1" in command for command in commands)
 
 
 def test_sacct_is_asked_once_for_the_newest_arrays_of_the_lost(tmp_path, monkeypatch):

@@ -44,6 +44,35 @@ def test_a_file_that_is_named_and_missing_is_told(file):
         site.read()
 
 
+def test_a_folder_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv(site.SITE, str(tmp_path))
+    with pytest.raises(SuiteError, match=f"^{tmp_path}: a folder; name the file in it; HARNESS_SITE names it$"):
+        site.read()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("slurm: {nice: [1], hold: true}", "slurm: nice: expected text, a whole number or true, got [1]"),
+        ("slurm: {time: 5}", "slurm: time: resources.timeout_min says that; drop it here"),
+        ("slurm: {cpus_per_task: 5}", "slurm: cpus_per_task: resources.cpus_per_gpu (without GPUs: resources.cpus)"),
+        ("slurm: {job-name: mine}", "slurm: job-name: the harness itself says that; drop it here"),
+        ("slurm: exclusive", "slurm: expected a mapping of keys to values, got the text 'exclusive'"),
+        ("setup: module load cuda", "setup: expected a list, got the text 'module load cuda'"),
+        ("setup: [1]", "setup.0: expected text, got 1"),
+        ("save_s: soon", "save_s: expected a whole number, got the text 'soon'"),
+        ("silent_s: 5", "silent_s: "),
+        ("- account: x", "expected a mapping of keys to values"),
+    ],
+)
+def test_a_mistake_is_one_line(file, line, told):
+    file.write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(SuiteError) as caught:
+        site.read()
+    (found,) = str(caught.value).splitlines()
+    assert found.startswith(f"{file}:1: {told}")
+
+
 def test_every_mistake_is_told_with_its_line(file):
     file.write_text("partition: low\nmem_gb: lots\npartitoin: x\n", encoding="utf-8")
     with pytest.raises(SuiteError) as caught:

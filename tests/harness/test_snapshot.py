@@ -76,3 +76,13 @@ def test_python_takes_the_snapshot_and_nothing_else_and_knows_its_commit(tmp_pat
         [sys.executable, "-c", code], cwd=packages.ROOT, env=environment, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
     assert told == f"{taken.folder} {commit}\n"
+
+
+def test_what_a_full_disk_cut_short_is_taken_away(project, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(snapshot.shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space left"):
+        snapshot.take(tmp_path)
+    assert list((tmp_path / "code").iterdir()) == []

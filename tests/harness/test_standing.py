@@ -86,7 +86,7 @@ def test_a_held_lock_means_running(order):
 def asked(monkeypatch, told, endings=None):
     """Let SLURM say this of the job; how often it was asked."""
     calls = []
-    monkeypatch.setattr(queue, "ask", lambda root: calls.append("squeue") or ({} if told is None else told))
+    monkeypatch.setattr(queue, "ask", lambda root, ids: calls.append("squeue") or ({} if told is None else told))
     monkeypatch.setattr(queue, "endings", lambda root, ids: calls.append("sacct") or (endings or {}))
     return calls
 
@@ -120,7 +120,9 @@ def test_what_slurm_says_of_a_job_without_files(order, monkeypatch, state, expec
 def test_what_is_requeued_says_which_attempt_it_waits_for(order, monkeypatch):
     progress(order, state="stopped")
     found = told_of(order, monkeypatch, Queued("7_1", "PENDING", "BeginTime"))
-    assert found.detail == "again, attempt 2, SLURM job 7_1: BeginTime"
+    assert found.detail == (
+        "again, attempt 2, SLURM job 7_1: BeginTime: it may not begin yet, as for a while after it was queued again"
+    )
 
 
 def test_a_record_stands_where_slurm_does_not_answer_but_its_job_is_not_submitted(order, monkeypatch):

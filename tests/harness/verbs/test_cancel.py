@@ -59,6 +59,12 @@ def test_what_is_done_or_has_no_number_is_left_alone(standings, small_suite, roo
     assert cancelled(small_suite, root, monkeypatch) == []
 
 
+def test_what_nobody_knows_is_told(standings, small_suite, root, monkeypatch, capsys):
+    standings(*[{"state": "queued", "queued": Queued("", UNKNOWN, "slurm/x.json cannot be read")}] * 2)
+    assert cancelled(small_suite, root, monkeypatch) == []
+    assert capsys.readouterr().err == "nobody knows which jobs SLURM has: slurm/x.json cannot be read\n"
+
+
 def test_what_scancel_says_is_told(tmp_path, monkeypatch):
     program = tmp_path / "scancel"
     program.write_text("#!/bin/sh\necho 'scancel: error: Access denied' >&2; exit 1\n", encoding="utf-8")

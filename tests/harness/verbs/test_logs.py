@@ -11,6 +11,7 @@ from harness import standing
 from harness.errors import HarnessError
 from harness.files import Order
 from harness.locks import hold
+from harness.queue import Queued
 from harness.standing import Standing
 from harness.suite import load
 from harness.verbs import logs
@@ -64,7 +65,7 @@ def test_a_job_that_only_slurm_sees_is_followed_until_it_says_that_it_ended(fold
     job = load_job(folder)
     states = ["queued", "running", "running", "done"]
     monkeypatch.setattr(logs.queue, "ASK_EVERY_S", 0.1)
-    monkeypatch.setattr(logs, "POLL_S", 0.05)
+    monkeypatch.setattr(logs, "READ_EVERY_S", 0.05)
 
     def of(jobs, store):
         state = states.pop(0)
@@ -81,7 +82,7 @@ def test_a_job_that_only_slurm_sees_is_followed_until_it_says_that_it_ended(fold
 
 def test_a_letter_that_is_written_in_two_parts_is_one_letter(folder, root, monkeypatch, capsys):
     (folder / "log.txt").write_bytes("ä".encode()[:1])
-    monkeypatch.setattr(logs, "POLL_S", 0.05)
+    monkeypatch.setattr(logs, "READ_EVERY_S", 0.05)
     monkeypatch.setattr(logs, "is_held", lambda path: not path.with_name("log.txt").read_bytes().endswith(b"\xa4"))
 
     def later():
@@ -108,6 +109,19 @@ def load_job(folder):
     from harness.combination import Job
 
     return Job(Order.read(folder).spec, ())
+
+
+def test_an_empty_log_is_told_with_what_goes_on_and_what_slurm_has(folder, root, monkeypatch, capsys):
+    (folder / "log.txt").touch()
+    (root / "slurm").mkdir()
+    (root / "slurm" / "12_0_0_log.out").write_text("Starting with JobEnvironment\n", encoding="utf-8")
+    now = Standing(load_job(folder), "running", folder, queued=Queued("12_0", "RUNNING", nodes="n1"))
+    monkeypatch.setattr(standing, "of", lambda jobs, store: [now])
+    logs.logs(folder.name, root=root)
+    shown = capsys.readouterr()
+    assert shown.out == "Starting with JobEnvironment\n"
+    assert "log.txt is empty: a job that is well writes nothing there. It is running starting on n1" in shown.err
+    assert f"{root / 'slurm' / '12_0_0_log.out'}:" in shown.err
 
 
 def test_a_store_without_jobs_is_told(tmp_path):
