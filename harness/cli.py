@@ -12,7 +12,7 @@ import typer
 from harness import packages
 from harness.data.videos import DatasetError
 from harness.errors import HarnessError, Interrupted
-from harness.verbs import cancel, data, logs, plan, profile, report, run, status, weights
+from harness.verbs import cancel, compare, data, logs, look, plan, profile, report, run, status, weights
 from harness.verbs.shell import STOPPED, WRONG_INPUT, say_error
 from models.registry import ModelError
 from results.record import RecordError
@@ -32,24 +32,26 @@ EXAMPLES: dict[Callable[..., None], str] = {
     cancel.cancel: "cancel suites/attention_schemes.yaml --only model.attention=joint",
     logs.logs: "logs 095350ea05ef --follow",
     report.report: "report suites/attention_schemes.yaml",
+    compare.compare: "compare suites/attention_schemes.yaml:model.attention=space,data=motion 095350ea05ef",
     weights.weights: "weights SLOWFAST_8x8_R50.pyth",
     profile.profile: "profile timesformer --set model.attention=joint --set clip.size=448",
 }
 for verb, example in EXAMPLES.items():
     app.command(epilog=f"Example: python -m harness {example}")(verb)
 app.add_typer(data.app, name="data")
+app.add_typer(look.app, name="look")
 
 
 def main() -> None:
-    """Run the command line; every error that a person can put right ends here, in one line and with exit code 2."""
+    """Run the command line; every error that a person can put right ends here, in one line and with exit code 2.
+
+    Ctrl-C where no verb answers it ends in typer, without a word and with exit code 130.
+    """
     try:
         packages.check()
         app(standalone_mode=True)
     except Interrupted as stopped:
         say_error(f"{stopped}: finished work and checkpoints are kept; the same command goes on from there")
-        sys.exit(STOPPED)
-    except KeyboardInterrupt:
-        say_error("stopped; finished work and checkpoints are kept")
         sys.exit(STOPPED)
     except (HarnessError, ModelError, RecordError, DatasetError) as error:
         say_error(str(error))

@@ -38,8 +38,16 @@ class Job:
     @cached_property
     def label(self) -> str:
         """The varied values, such as `divided · motion`; a bare number with its key's last part, as in `frames 8`."""
-        bare = [key.rpartition(".")[2] for key, value in self.variant if _is_bare(value)]
-        words = [f"{_short(key, bare)} {value}" if _is_bare(value) else value for key, value in self.variant]
+        return self._told(self.variant)
+
+    @cached_property
+    def name(self) -> str:
+        """The label that all of a variant's seeds share."""
+        return self._told([(key, value) for key, value in self.variant if key != "seed"])
+
+    def _told(self, variant: Sequence[tuple[str, str]]) -> str:
+        bare = [key.rpartition(".")[2] for key, value in variant if _is_bare(value)]
+        words = [f"{_short(key, bare)} {value}" if _is_bare(value) else value for key, value in variant]
         return " · ".join(words) or self.spec.model.name
 
 
@@ -174,7 +182,8 @@ class _Check:
                     self.mistake("test.size", problem.replace("clip.size", "test.size"))
 
     def variant(self, seed: int, seeds: int) -> tuple[tuple[str, str], ...]:
-        shown = tuple((key, document.written(self.point[key].value)) for key in self.varied if key != "seeds")
+        told = [key for key in self.varied if key != "seeds" and not key.startswith("resources.")]  # name no training
+        shown = tuple((key, document.written(self.point[key].value)) for key in told)
         return (*shown, ("seed", str(seed))) if seeds > 1 or "seeds" in self.varied else shown
 
 

@@ -2,7 +2,8 @@
 
 As in GitHub Actions: `exclude` drops combinations, `include` extends those whose axis values agree with it and is a
 combination of its own where none do. A scale, and then `--set`, is laid over every combination; where one of them
-names an axis it gives the axis other values.
+names an axis it gives the axis other values. A scale may have a `matrix`, `include` and `exclude` of its own, which take
+the place of the suite's.
 """
 
 import itertools
@@ -20,6 +21,8 @@ JOB_KEYS = ("model", "data", "clip", "recipe", "test", "seeds", "precision", "re
 NAMED = ("model", "data", "recipe")
 """Keys whose bare word is a name: `data: k400` says the same as `data: {name: k400}`."""
 SCALES: tuple[Scale, ...] = get_args(Scale)
+OWN = ("matrix", "include", "exclude")
+"""Sections that a scale may have instead of the suite's."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,14 @@ class Reader:
         self.mistakes: list[Mistake] = []
         self.unread: set[str] = set()
         """Axes whose values could not be read: that nothing else gives these keys is no mistake of its own."""
+        self.scale: Scale = "demo"
         self.broken = False
         """Whether a whole section could not be read, so that nothing can be said of the combinations."""
 
     def combinations(self, scale: Scale, sets: Sequence[str]) -> list[Combination]:
         """Every combination of the suite at one scale, with `sets` (`KEY=VALUE`) laid over."""
         base = self._over(self._mapping(("base",)), self._mapping(("resources",), "resources."))
+        self.scale = scale
         axes, overlay, overrides = self._axes(), self._overlay(scale), self._overrides(sets)
         for layer in (overlay, overrides):
             for key in [key for key in layer if key in axes]:
@@ -122,13 +127,17 @@ class Reader:
     def _at(self, path: document.KeyPath) -> Setting:
         return Setting(None, self.doc.file, self.doc.line(path))
 
-    def _section(self, key: str, kind: type, expected: str) -> Any:
-        """A top-level section, or an empty one where it is absent or of the wrong kind."""
-        value = self.doc.data.get(key)
+    def _section(self, key: str, kind: type, expected: str) -> tuple[document.KeyPath, Any]:
+        """Where a section stands and what it holds: the scale's own, else the suite's; empty where it is wrong."""
+        scales = self.doc.data.get("scales")
+        mine = scales.get(self.scale) if isinstance(scales, dict) else None
+        own = key in OWN and isinstance(mine, dict) and key in mine
+        path: document.KeyPath = ("scales", self.scale, key) if own else (key,)
+        value = mine[key] if own and mine else self.doc.data.get(key)
         if value is not None and not isinstance(value, kind):
-            self.mistake((key,), f"expected {expected}, got {value!r}")
+            self.mistake(path, f"expected {expected}, got {value!r}")
             self.broken = self.broken or key != "exclude"  # which gives no job anything
-        return value if isinstance(value, kind) else kind()
+        return path, value if isinstance(value, kind) else kind()
 
     def _job_key(self, path: document.KeyPath, key: str) -> bool:
         first = key.split(".")[0]
@@ -147,7 +156,9 @@ class Reader:
             self.mistake(path, f"expected a mapping of keys to values, got {value!r}")
             self.broken = self.broken or path != ("resources",)  # of which every one has a value by itself
             return {}
-        known = {key: item for key, item in value.items() if prefix or self._job_key((*path, key), key)}
+        sections = OWN if path[0] == "scales" else ()
+        given = {key: item for key, item in value.items() if key not in sections}
+        known = {key: item for key, item in given.items() if prefix or self._job_key((*path, key), key)}
         return self._point(path, known, prefix)
 
     def _point(self, path: document.KeyPath, mapping: Mapping[str, Any], prefix: str = "") -> Point:
@@ -158,8 +169,9 @@ class Reader:
 
     def _axes(self) -> Axes:
         axes: Axes = {}
-        for key, values in self._section("matrix", dict, "a mapping of key paths to lists of values").items():
-            path = ("matrix", key)
+        place, section = self._section("matrix", dict, "a mapping of key paths to lists of values")
+        for key, values in section.items():
+            path = (*place, key)
             if not self._job_key(path, key):
                 continue
             if leaf(key) in axes:
@@ -169,14 +181,14 @@ class Reader:
                 problem = f"expected a list of values, got {values!r}"
                 self.mistake(path, "an axis of the matrix needs at least one value" if values == [] else problem)
             else:
-                axes[leaf(key)] = [self._axis_value(key, index, value) for index, value in enumerate(values)]
+                axes[leaf(key)] = [self._axis_value((*path, index), key, value) for index, value in enumerate(values)]
         return axes
 
-    def _axis_value(self, key: str, index: int, value: Any) -> Point:
-        return flat(key, value, lambda inner: self._at(("matrix", key, index, *inner)))
+    def _axis_value(self, path: document.KeyPath, key: str, value: Any) -> Point:
+        return flat(key, value, lambda inner: self._at((*path, *inner)))
 
     def _overlay(self, scale: Scale) -> Point:
-        for name in self._section("scales", dict, f"a mapping with the keys {checks.one_of(SCALES)}"):
+        for name in self._section("scales", dict, f"a mapping with the keys {checks.one_of(SCALES)}")[1]:
             if name not in SCALES:
                 self.mistake(("scales", name), checks.unknown("scale", name, SCALES))
         return self._mapping(("scales", scale))
@@ -194,8 +206,9 @@ class Reader:
         axes[key] = [flat(key, value, lambda _: setting) for value in values]
 
     def _entries(self, section: str) -> Iterator[tuple[document.KeyPath, Point]]:
-        for index, entry in enumerate(self._section(section, list, "a list of mappings")):
-            path = (section, index)
+        place, entries = self._section(section, list, "a list of mappings")
+        for index, entry in enumerate(entries):
+            path = (*place, index)
             if not isinstance(entry, dict) or not entry:
                 self.mistake(path, f"expected a mapping such as {{model.attention: joint}}, got {entry!r}")
             elif not [key for key in entry if not self._job_key((*path, key), key)]:  # tells every unknown key

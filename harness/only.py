@@ -27,11 +27,11 @@ def kept(jobs: Sequence[Job], texts: Sequence[str]) -> list[Job]:
 def _agreeing(jobs: list[Job], text: str) -> list[Job]:
     key, equals, values = text.partition("=")
     name = "seeds" if key in SEEDS else matrix.leaf(key)
-    facts = [(job, _facts(job)) for job in jobs]
-    known = {_plain(own[name]): own[name] for _, own in facts if name in own}
+    told = [(job, facts(job)) for job in jobs]
+    known = {_plain(own[name]): own[name] for _, own in told if name in own}
     if not equals or not known:
         problem = f"unknown key '{key}'" if equals else "expected KEY=VALUE, such as model.attention=divided"
-        raise _mistake(text, f"{problem}; {_varying([own for _, own in facts], name)}")
+        raise _mistake(text, f"{problem}; {_varying([own for _, own in told], name)}")
     wanted = _parsed(text, values)
     strange = [value for value in wanted if _plain(value) not in known]
     if strange:
@@ -39,7 +39,7 @@ def _agreeing(jobs: list[Job], text: str) -> list[Job]:
         allowed = [document.written(value) for value in _closest(word, known.values())]
         raise _mistake(text, checks.unknown(f"value of {key}", word, allowed))
     asked = {_plain(value) for value in wanted}
-    return [job for job, own in facts if name in own and _plain(own[name]) in asked]
+    return [job for job, own in told if name in own and _plain(own[name]) in asked]
 
 
 def _parsed(text: str, values: str) -> list[Any]:
@@ -51,8 +51,8 @@ def _parsed(text: str, values: str) -> list[Any]:
     return parsed or [None]
 
 
-def _facts(job: Job) -> dict[str, Any]:
-    """Every leaf of what names a job."""
+def facts(job: Job) -> dict[str, Any]:
+    """Every leaf of what names a job, its seed as `seeds`."""
     content = job.spec.content()
     return _leaves("", {**content, "seeds": content.pop("seed")})
 

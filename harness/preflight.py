@@ -10,7 +10,6 @@ from harness.combination import Job
 from harness.data.datasets import class_count, require
 from harness.data.videos import DatasetError
 from harness.errors import HarnessError, OutputError
-from harness.suite import Suite
 from models.registry import ModelError, build
 
 
@@ -76,16 +75,3 @@ def _model_problems(job: Job, root: Path, classes: int) -> list[str]:
     except ModelError as error:
         return [f"{job.label}: {error}"]
     return []
-
-
-def check_reports(suite: Suite) -> None:
-    """Raise HarnessError now for jobs that the suite's report could not tell apart later."""
-    seen: dict[tuple[str, str, int], Job] = {}
-    for job in suite.jobs if "table1" in suite.reports else ():
-        scheme = getattr(job.spec.model, "attention", None)
-        first = seen.setdefault((str(scheme), job.spec.data.name, job.spec.seed), job)
-        if scheme and first is not job:
-            raise HarnessError(
-                f"{suite.path}: reports: table1 has one cell for a scheme, a data set and a seed, and two jobs would "
-                f"share one: {first.label} and {job.label}; leave table1 out, or keep one of them with --only"
-            )

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import checks, document, matrix
+from harness import checks, document, matrix, outline
 from harness.combination import REQUIRED, Job, checked
 from harness.errors import Mistake, SuiteError
 from harness.matrix import Combination
 from harness.only import kept
 from harness.spec import Scale
+from results.outline import Outline
 
-KEYS = ("title", "question", "reports", "base", "matrix", "include", "exclude", "scales", "resources")
-REPORTS = ("table1",)
+KEYS = ("title", "question", "report", "base", "matrix", "include", "exclude", "scales", "resources")
+NAMES = ("model.name", "data.name", "seed")
+"""What is told of a job wherever it varies."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Suite:
     path: Path
     title: str
     question: str
-    reports: tuple[str, ...]
+    report: Outline
     scale: Scale
     jobs: tuple[Job, ...]
 
@@ -52,22 +54,27 @@ def load(
     if not isinstance(doc.data, dict):
         raise SuiteError([Mistake(doc.file, 1, "", f"a suite is a mapping with the keys {checks.one_of(KEYS)}")])
     reader = matrix.Reader(doc)
-    title, question, reports = _heading(reader)
+    title, question = _heading(reader)
     mistakes = list(doc.mistakes)
+    report = outline.read(doc, mistakes)
     others: list[Mistake] = []
+    plain: dict[Scale, list[Job]] = {}
     for each in matrix.SCALES if sets else [each for each in matrix.SCALES if each != scale]:
-        _jobs(reader, each, (), others, datasets_file)
+        plain[each] = _jobs(reader, each, (), others, datasets_file)
     jobs = _jobs(reader, scale, sets, mistakes, datasets_file)
+    plain.setdefault(scale, jobs)
+    for each in () if mistakes or others or reader.mistakes else matrix.SCALES:
+        mistakes += outline.check(report, plain[each], each, doc)
     mistakes += [each for each in others if each.key != "data.name" or each.problem == REQUIRED]  # of sets not used
     if not (mistakes or reader.mistakes or jobs):
         mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))
     if mistakes or reader.mistakes:
         raise SuiteError([*mistakes, *reader.mistakes])
-    return Suite(path, title, question, reports, scale, tuple(kept(jobs, only)))
+    return Suite(path, title, question, report.at(scale), scale, tuple(kept(jobs, only)))
 
 
-def _heading(reader: matrix.Reader) -> tuple[str, str, tuple[str, ...]]:
-    """Title, question and reports; notes top-level keys that do not belong."""
+def _heading(reader: matrix.Reader) -> tuple[str, str]:
+    """Title and question; notes top-level keys that do not belong."""
     data = reader.doc.data
     for key in data:
         if key not in KEYS:
@@ -79,11 +86,7 @@ def _heading(reader: matrix.Reader) -> tuple[str, str, tuple[str, ...]]:
     for key, value in texts.items():
         if not isinstance(value, str):
             reader.mistake((key,), f"expected text, got {value!r}")
-    reports = data.get("reports", [])
-    if not isinstance(reports, list) or any(report not in REPORTS for report in reports):
-        reader.mistake(("reports",), f"expected a list of {checks.one_of(REPORTS)}, got {reports!r}")
-        reports = []
-    return str(texts["title"]), str(texts["question"]), tuple(reports)
+    return str(texts["title"]), str(texts["question"])
 
 
 def _jobs(
@@ -104,7 +107,18 @@ def _jobs(
                 mistakes.append(mistake)
             else:
                 merged[job.id] = _with_tests(merged[job.id], job)
-    return list(merged.values())
+    return _told_apart(list(merged.values()))
+
+
+def _told_apart(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs without the values that nobody needs to tell one from another, such as what a model always goes with."""
+    keys = list(dict.fromkeys(key for job in jobs for key, _ in job.variant))
+    for key in reversed(keys) if len(jobs) > 1 else ():
+        shorter = [tuple(pair for pair in job.variant if pair[0] != key) for job in jobs]
+        known = {dict(job.variant).get(key) for job in jobs}
+        if len(set(shorter)) == len(jobs) and not (key in NAMES and len(known) > 1):
+            jobs = [replace(job, variant=variant) for job, variant in zip(jobs, shorter, strict=True)]
+    return list(jobs)
 
 
 def _repeated(first: Combination, second: Combination, same_tests: bool) -> Mistake | None:

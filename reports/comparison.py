@@ -7,23 +7,26 @@ is owed.
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import pandas as pd
 
 from reports import videos
-from reports.metrics import NOT_MEASURED, NOT_RUN, NOT_TESTED, SPREADS, WORDS, Column, percent_of
+from reports.metrics import NOT_MEASURED, NOT_RUN, NOT_TESTED, SPREADS, WORDS, Column, percent_of, title
 from results.statistics import mean_std
 
 Variants = Mapping[str, Sequence[tuple[str, str]]]
 """Each job's varied (key, value) pairs by its id, in the suite's order."""
+Rows = Mapping[str, Sequence[str]]
+"""A row's name -> the ids of its jobs: its data sets and seeds."""
 Asked = tuple[str, int | Literal["cover"], int, int]
 """A test that a job owes: data set, clips, crops, size in pixels."""
 
 _DATA: Final = ("data", "data.name")
 VARIED_WITHIN: Final = (*_DATA, "seed", "seeds")
 """Axes whose values share a row: data sets stand beside each other, seeds are averaged."""
-_COSTS: Final = (
+COSTS: Final = (
     Column("parameters_millions", "size", "Parameters, M", "counted", "counted"),
     Column("gmacs_per_view", "gmacs", "GMACs, 1 view", "counted", "counted"),
 )
@@ -35,15 +38,20 @@ _MEASURED: Final = (
 _TEST: Final = ["data.name", "test.clips", "test.crops", "test.size"]
 
 
-def table(records: pd.DataFrame, variants: Variants, asked: Mapping[str, Sequence[Asked]]) -> pd.DataFrame:
-    """One row a variant, in the suite's order; `asked` are the tests of each job of `variants`, by its id.
+def rows(variants: Variants, names: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[str]]:
+    """A row a variant, in the suite's order; `names` (by id) takes the place of what would be made of its values."""
+    found: dict[str, list[str]] = {}
+    for id_, variant in variants.items():
+        found.setdefault(names.get(id_) or _label(variant), []).append(id_)
+    return found
+
+
+def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]]) -> pd.DataFrame:
+    """`rows` with their numbers; `asked` are the tests of each of their jobs, by its id.
 
     Its columns are those of `columns`, with `.low`, `.high` (95 % interval over videos, one seed) or `.std`, `.seeds`
     and `.owed` (jobs) beside accuracies. A test that none of a row's jobs owes or has made leaves its cell empty.
     """
-    rows: dict[str, list[str]] = {}
-    for id_, variant in variants.items():
-        rows.setdefault(_label(variant), []).append(id_)
     found = pd.DataFrame(
         [_row(label, records[records["id"].isin(ids)], {id_: asked[id_] for id_ in ids}) for label, ids in rows.items()]
     )
@@ -59,8 +67,14 @@ def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tupl
     tests = list(dict.fromkeys([*chain.from_iterable(asked.values()), *made]))
     sets = list(dict.fromkeys(data for data, *_ in tests))
     tests.sort(key=lambda test: sets.index(test[0]))
-    accuracies = [Column(_key(*each), "top1", str(each[0]), f"top-1, {_test(*each[1:])}", "measured") for each in tests]
-    return (*_COSTS, *accuracies, *_MEASURED)
+    five = {data for data, *_ in records.dropna(subset=["top5"])[_TEST].itertuples(index=False, name=None)}
+    accuracies = [
+        Column(_key(*each, metric), metric, title(each[0]), f"{word}, {_test(*each[1:])}", "measured")
+        for each in tests
+        for metric, word in (("top1", "top-1"), ("top5", "top-5"))
+        if metric == "top1" or each[0] in five
+    ]
+    return (*COSTS, *accuracies, *_MEASURED)
 
 
 def splits(records: pd.DataFrame, variants: Variants) -> list[str]:
@@ -84,7 +98,7 @@ def _label(variant: Sequence[tuple[str, str]], without: Sequence[str] = VARIED_W
 
 
 def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
-    costs = (column.key for column in (*_COSTS, *_MEASURED))
+    costs = (column.key for column in (*COSTS, *_MEASURED))
     row: dict[str, Any] = {"scheme": label} | dict.fromkeys(costs, _state(runs, list(asked)) or NOT_MEASURED)
     jobs_of = runs.drop_duplicates("id")
     counted = jobs_of.dropna(subset=["multiply_adds"])
@@ -99,17 +113,19 @@ def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -
         row["peak_memory_mib"] = float(peaks.max()) / 2**20 if len(peaks) else NOT_MEASURED
     for test in dict.fromkeys(chain.from_iterable(asked.values())):
         owing = [id_ for id_ in asked if test in asked[id_]]
-        row |= {_key(*test): _state(runs, owing) or NOT_TESTED, f"{_key(*test)}.owed": len(owing)}
+        for key in (_key(*test), _key(*test, "top5")):
+            row |= {key: _state(runs, owing) or NOT_TESTED, f"{key}.owed": len(owing)}
     for each, tests in runs.dropna(subset=_TEST).groupby(_TEST, sort=False):
-        row |= _accuracy(_key(*each), tests)
+        for metric in ("top1", "top5") if tests["top5"].notna().all() else ("top1",):
+            row |= _accuracy(_key(*each, metric), tests, metric)
     return row
 
 
-def _accuracy(key: str, tests: pd.DataFrame) -> dict[str, Any]:
+def _accuracy(key: str, tests: pd.DataFrame, metric: str) -> dict[str, Any]:
     """Mean over seeds in percent, with its spread."""
-    mean, std = mean_std([float(value) * 100 for value in tests["top1"]])
+    mean, std = mean_std([float(value) * 100 for value in tests[metric]])
     cell = {key: mean, f"{key}.seeds": len(tests)}
-    if std is not None:
+    if std is not None or metric != "top1":  # only of that an interval over videos is kept
         return cell | {f"{key}.std": std}
     return cell | {f"{key}.{end}": percent_of(tests[f"top1_{end}"].iloc[0]) for end in ("low", "high")}
 
@@ -118,11 +134,11 @@ def _state(runs: pd.DataFrame, ids: Sequence[str]) -> str | None:
     """The worst that can be said of these jobs where a number is owed; None where all are done."""
     found = runs[runs["id"].isin(ids)].set_index("id")["status"]
     worst = next((word for status, word in WORDS.items() if status in found.values), None)
-    return worst or (NOT_RUN if found.index.nunique() < len(ids) else None)
+    return worst or (NOT_RUN if NOT_RUN in found.values or found.index.nunique() < len(ids) else None)
 
 
-def _key(data: Any, clips: Any, crops: Any, size: Any) -> str:
-    return f"top1_percent {data} {_test(clips, crops, size)}"
+def _key(data: Any, clips: Any, crops: Any, size: Any, metric: str = "top1") -> str:
+    return f"{metric}_percent {data} {_test(clips, crops, size)}"
 
 
 def _test(clips: Any, crops: Any, size: Any) -> str:

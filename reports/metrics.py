@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeGuard
 
 import pandas as pd
 
-from results.collect import DAMAGED
+from results.collect import DAMAGED, NOT_RUN
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,32 @@ METRICS: Final = {
     "peak_memory": Metric("MiB", "lower", 0),
     "clips_per_s": Metric("clips/s", "higher", None),
     "device_minutes": Metric("min", "lower", 1),
+    "epoch_minutes": Metric("min", "lower", None),
+    "test_gmacs": Metric("GMACs", None, None),
+    "latency": Metric("ms", "lower", None),
+    "top5": Metric("%", "higher", 1),
+    "class_mean": Metric("%", "higher", 1),
+    "frames": Metric("frames", None, 0),
+    "seconds": Metric("s", None, 1),
+    "clips": Metric("clips", None, 0),
+    "hours": Metric("h", "lower", 1),
+    "devices": Metric("GPUs", None, 0),
 }
+
+_TITLES: Final = {
+    "k400": "K400", "k600": "K600", "ssv2": "SSv2", "diving48": "Diving-48", "howto100m": "HowTo100M",
+    "appearance": "Appearance set", "motion": "Motion set", "long": "Long set",
+}  # fmt: skip
+
+
+def title(data: Any) -> str:
+    """A data set as the paper calls it; others by their own names."""
+    return _TITLES.get(data, str(data))
+
+
+def written(metric: str, value: float) -> str:
+    """A number in running text, with its unit: `97.5 %`."""
+    return f"{METRICS[metric].text(value)} {METRICS[metric].unit}"
 
 Origin = Literal["paper", "counted", "measured"]
 
@@ -69,7 +94,6 @@ WORDS: Final = {
     "diverged": "diverged",
 }
 """What stands where a job that did not end well owes a number; in the order in which the worst is told first."""
-NOT_RUN: Final = "not run"
 NOT_TESTED: Final = "not tested"
 NOT_COUNTED: Final = "not counted"
 NOT_MEASURED: Final = "not measured"
@@ -116,7 +140,7 @@ def spread_text(row: "pd.Series[Any]", column: Column) -> str:
 
 def bounds(row: "pd.Series[Any]", key: str) -> tuple[float, float]:
     """The ends of the 95 % interval, else of one standard deviation to each side, else the number itself twice."""
-    low, high, std = (row[f"{key}.{name}"] for name in ("low", "high", "std"))
+    low, high, std = (row.get(f"{key}.{name}") for name in ("low", "high", "std"))
     if is_number(low) and is_number(high):
         return low, high
     around = std if is_number(std) else 0.0

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.metrics import Column, best_rows, cell_text, groups, is_number, spread_text
-from reports.table1 import Finding
+from results.claims import Finding
 
 MARKS: Final = {"shown": "✓", "not shown": "✗", "not measured": "–"}
 _STYLES: Final = {"shown": "green", "not shown": "red", "not measured": "dim"}

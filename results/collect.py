@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -35,21 +35,32 @@ COLUMNS = [
 """What `frame` always has, also without records; other keys of a spec and `environment.` follow them."""
 
 
-DAMAGED = "damaged"
-"""The `status` of a job whose record cannot be read."""
+DAMAGED, NOT_RUN = "damaged", "not run"
+"""The `status` of a job whose record cannot be read, and of one that has none."""
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """A job of which there is no record to read; its cost may be known all the same."""
+
+    id: str
+    status: str
+    """DAMAGED or NOT_RUN."""
+    spec: Mapping[str, Any]
+    cost: Cost | None = None
 
 
 @collector_paused()
-def frame(records: Iterable[Record], damaged: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> pd.DataFrame:
+def frame(records: Iterable[Record], unrecorded: Iterable[Unrecorded] = ()) -> pd.DataFrame:
     """One row per (record, test); a record without tests has one row, its test values missing.
 
-    `damaged` are jobs (id to spec) whose records cannot be read: a row each, which holds nothing but that. Nested keys
+    `unrecorded` are jobs without a record that can be read: a row each, which holds nothing but that. Nested keys
     are flattened with dots (`model.attention`, `clip.frames`, `environment.torch`). `skipped` and `test.undecodable`
     count videos; `train.loss` and `train.accuracy` are the last epoch's; `notes` and `undecodable`, a sentence for each
     split, are joined by newlines. What a test has for each class stays in the record.
     """
     rows = [row for record in records for row in _rows(record)]
-    rows += [_damaged_row(id, spec) for id, spec in damaged.items()]
+    rows += [_unrecorded_row(job) for job in unrecorded]
     columns = dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)])
     return pd.DataFrame({column: [row.get(column) for row in rows] for column in columns})
 
@@ -90,10 +101,10 @@ def _test_row(test: Test) -> dict[str, Any]:
     return row | {"test.undecodable": len(test.undecodable)} | {name: getattr(test, name) for name in _ACCURACIES}
 
 
-def _damaged_row(id: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": id, "status": DAMAGED}
-    _flatten(spec, "", row)
-    return row
+def _unrecorded_row(job: Unrecorded) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": job.id, "status": job.status}
+    _flatten(job.spec, "", row)
+    return row | (job.cost.__dict__ if job.cost else {})
 
 
 def _flatten(values: Mapping[str, Any], prefix: str, row: dict[str, Any]) -> None:

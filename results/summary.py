@@ -22,12 +22,9 @@ def test(scored: Scores, clips: int | Literal["cover"], crops: int) -> Test:
     Raises KeyError for a protocol that was not tested.
     """
     averaged = scored.averaged(clips, crops)
-    answered = np.isfinite(averaged[:, 0])  # all of a row are numbers, or none
-    ranks = np.argsort(-averaged, axis=1, kind="stable")[:, :5]
-    hits = (ranks == scored.labels[:, None]) & answered[:, None]
-    right = hits[:, 0]
-    per_class = _per_class(right, scored.labels, scored.classes)
-    low, high = share_interval(right)
+    answered, hits = _answered(averaged), _hits(averaged, scored.labels)
+    per_class = _per_class(hits[:, 0], scored.labels, scored.classes)
+    low, high = share_interval(hits[:, 0])
     chosen = averaged[answered, scored.labels[answered]]
     taken = [len(positions) for positions in scored.taken[protocol_name(clips, crops)].values()]
     return Test(
@@ -37,7 +34,7 @@ def test(scored: Scores, clips: int | Literal["cover"], crops: int) -> Test:
         clips_per_video=float(np.mean(taken)) if taken else 0.0,
         videos=len(scored.ids),
         answered=int(answered.sum()),
-        top1=float(right.mean()),
+        top1=float(hits[:, 0].mean()),
         top1_low=low,
         top1_high=high,
         top5=float(hits.any(axis=1).mean()) if scored.classes >= TOP5_FROM else None,
@@ -49,6 +46,26 @@ def test(scored: Scores, clips: int | Literal["cover"], crops: int) -> Test:
 
 
 test.__test__ = False  # type: ignore[attr-defined] # not a test case, whatever pytest takes its name for
+
+
+def right(scored: Scores, clips: int | str, crops: int) -> npt.NDArray[np.bool_]:
+    """[v], whether the averaged views of each video answer rightly; an undecodable one does not.
+
+    Raises KeyError for a protocol that was not tested.
+    """
+    return _hits(scored.averaged(clips, crops), scored.labels)[:, 0]
+
+
+def _answered(averaged: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """[v], which videos have a view: all of a row are numbers, or none."""
+    return np.isfinite(averaged[:, 0])
+
+
+def _hits(averaged: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """[v 5] (fewer of fewer classes), whether the best, the second best, ... class of each video is its own."""
+    ranks = np.argsort(-averaged, axis=1, kind="stable")[:, :5]
+    hits: npt.NDArray[np.bool_] = (ranks == labels[:, None]) & _answered(averaged)[:, None]
+    return hits
 
 
 def _per_class(right: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], classes: int) -> list[float | None]:
@@ -64,7 +81,7 @@ def confusion(scored: Scores, clips: int | str, crops: int) -> npt.NDArray[np.in
     Raises KeyError for a protocol that was not tested.
     """
     averaged = scored.averaged(clips, crops)
-    answered = np.isfinite(averaged[:, 0])
+    answered = _answered(averaged)
     chosen = np.where(answered, np.nan_to_num(averaged).argmax(axis=1), scored.classes)
     counted = np.zeros((scored.classes, scored.classes + 1), np.int64)
     np.add.at(counted, (scored.labels, chosen), 1)

@@ -43,7 +43,7 @@ def test_every_package_imported_is_declared():
 
 
 AT_ONCE = ("harness.cli", "harness.standing", "harness.launch", "harness.suite", "models.registry", "results.collect",
-           "reports.page", "reports.render")  # fmt: skip
+           "reports.site", "reports.render")  # fmt: skip
 
 
 @pytest.mark.parametrize("module", AT_ONCE)

@@ -70,6 +70,7 @@ KNOWN: Mapping[str, Known] = {
     "diving48": Known("diving48", 48, "dense", flip=False),
     "howto100m": Known("howto100m", 1059, "dense", flip=True, drawn=True),
     "appearance": Known("kinetics", 4, "dense", flip=True, embedded=True),
+    "long": Known("kinetics", 3, "dense", flip=True, embedded=True),
     "motion": Known("something-something", 4, "segment", flip=False, embedded=True),
 }
 """Segment sampling and no mirroring of SSv2: configs/SSv2 of the released code. Diving-48 and HowTo100M have no

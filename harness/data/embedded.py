@@ -1,4 +1,4 @@
-"""Two small sets of real H.264 videos, made on first use, on which the paper's findings show within minutes.
+"""Three small sets of real H.264 videos, made on first use, on which the paper's findings show within minutes.
 
 `appearance` (Kinetics format) is decided by what is seen: the texture of one moving object. The four videos of a scene,
 one of each class, share object, background and path, so motion tells nothing.
@@ -8,6 +8,10 @@ the class is the direction of each sweep. The four videos of a scene, one of eac
 four orders, each frame coded by itself at a constant quantiser, so the decoded frames are bit-identical too: no single
 frame, and no unordered bag of frames, tells anything. `tests/harness/data/test_embedded.py` decodes and compares them.
 
+`long` (Kinetics format) is decided by which of three steps comes first, each a third of the video. The three videos of
+a scene, one of each class, are the same three steps in three orders, each frame coded by itself: a clip that lies within
+a step tells nothing, and one that sees a change only which of the two it was not.
+
 Scenes never span training and validation. The same seed gives the same bytes.
 """
 
@@ -15,8 +19,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -237,12 +242,41 @@ def _draw_appearance(generator: Generator) -> list[Frames]:
     return [_paint(background, cover, front + amount[..., None] * (ink - front)) for amount in amounts]
 
 
-def _annotate_appearance(folder: Path, videos: Mapping[Split, list[tuple[str, int]]]) -> None:
+def _annotate_kinetics(folder: Path, videos: Mapping[Split, list[tuple[str, int]]], classes: Sequence[str]) -> None:
     """train.csv and val.csv of Kinetics, without header, and the names of the classes."""
-    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in APPEARANCE_CLASSES), encoding="utf-8")
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
     for split, listed in videos.items():
         lines = "".join(f"videos/{id_}.mp4 {label}\n" for id_, label in listed)
         (folder / f"{split}.csv").write_text(lines, encoding="utf-8")
+
+
+# long
+
+STEP_FRAMES = 27
+STEPS = {"small": 4.0, "medium": 8.0, "large": 13.0}
+"""How large the object is in a step: its radius in pixels."""
+LONG_CLASSES = tuple(f"first {name}" for name in STEPS)
+
+
+def _draw_long(generator: Generator) -> list[Frames]:
+    """81 frames: an object that trembles about the middle, small, medium and large, each step first in one video."""
+    back, front = _colours(generator)
+    background, round_ = _background(generator, back), bool(generator.random() < 0.5)
+    steps = {}
+    for name, radius in STEPS.items():
+        x, y = generator.uniform(-3, 3, (2, STEP_FRAMES))
+        cover = _cover(x, y, radius * generator.uniform(0.9, 1.1), round_)
+        steps[name] = _paint(background, cover, front)
+    orders = [[first, *generator.permutation([name for name in STEPS if name != first])] for first in STEPS]
+    return [np.concatenate([steps[name] for name in order]) for order in orders]
+
+
+_BY_ITSELF = {
+    "preset": "veryfast",
+    "qp": "24",
+    "x264-params": "keyint=1:bframes=0:ipratio=1:aq-mode=0:mbtree=0:scenecut=0",
+}
+"""Every frame its own IDR frame at one quantiser, and nothing that looks at a neighbour."""
 
 
 SETS = {
@@ -253,20 +287,24 @@ SETS = {
         fps=15,
         codec={"preset": "veryfast", "crf": "24", "g": "10", "bf": "2"},
         draw=_draw_appearance,
-        annotate=_annotate_appearance,
+        annotate=partial(_annotate_kinetics, classes=APPEARANCE_CLASSES),
     ),
     "motion": EmbeddedSet(
         name="motion",
         classes=MOTION_CLASSES,
         scenes={"train": 200, "val": 50},
         fps=12,
-        # Every frame its own IDR frame at one quantiser, and nothing that looks at a neighbour.
-        codec={
-            "preset": "veryfast",
-            "qp": "24",
-            "x264-params": "keyint=1:bframes=0:ipratio=1:aq-mode=0:mbtree=0:scenecut=0",
-        },
+        codec=_BY_ITSELF,
         draw=_draw_motion,
         annotate=_annotate_motion,
+    ),
+    "long": EmbeddedSet(
+        name="long",
+        classes=LONG_CLASSES,
+        scenes={"train": 200, "val": 80},
+        fps=15,
+        codec=_BY_ITSELF,
+        draw=_draw_long,
+        annotate=partial(_annotate_kinetics, classes=LONG_CLASSES),
     ),
 }

@@ -1,7 +1,10 @@
 """`plan`: what would run, and what each variant costs; submits nothing."""
 
 import json
-from collections.abc import Mapping, Sequence
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,11 +12,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from harness import memory, preflight, standing
+from harness import cost, memory, preflight, standing
 from harness.combination import Job
 from harness.data.datasets import class_count
 from harness.errors import HarnessError
 from harness.files import Order
+from harness.spec import JobSpec
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -57,9 +61,14 @@ def plan(
     store = Store(root)
     shared = _shared(suite, datasets)
     standings = standing.of(suite.jobs, store)
+    if scale == "paper":
+        _count_at_once(suite.jobs, store, datasets)
     rows = [_row(each, store, datasets, shared) for each in standings]
+    missing = [each.job for each in standings if each.state in standing.MISSING and not each.queued]
+    wanted = orders(missing, scale, root, datasets) if launcher == "slurm" else []
     if as_json:
-        print(json.dumps(plain(suite, rows)))
+        more = {"scripts": list(_scripts(wanted, root))} if launcher == "slurm" else {}
+        print(json.dumps({**plain(suite, rows), **more}))
         return
     out.print(_table(rows))
     to_run = sum(row["state"] in standing.MISSING for row in rows)
@@ -71,19 +80,51 @@ def plan(
             out.print(_overflow(job, row), soft_wrap=True)
     for problem in preflight.missing_inputs(suite.jobs, datasets):
         out.print(Text(f"! {problem}"), soft_wrap=True)
-    if launcher == "slurm":
-        missing = [each.job for each in standings if each.state in standing.MISSING and not each.queued]
-        _print_scripts(orders(missing, scale, root, datasets), root)
+    scripts = list(_scripts(wanted, root))
+    for number, array in enumerate(scripts, 1):
+        labels = [job.label for job in suite.jobs if job.id in array["jobs"]]
+        print(f"\n# array {number} of {len(scripts)}: {', '.join(labels)}\n{array['script']}", end="")
 
 
-def _print_scripts(wanted: Sequence[Order], root: Path) -> None:
-    """What sbatch would be given for these jobs, as it is."""
+def _scripts(wanted: Sequence[Order], root: Path) -> Iterator[dict[str, Any]]:
+    """What sbatch would be given for these jobs, as it is, and their ids in the array's order."""
     from harness import site, slurm, snapshot
 
-    arrays = slurm.arrays(wanted, site.read(), snapshot.take(root.resolve()), slurm.largest_array())
-    for number, array in enumerate(arrays, 1):
-        print(f"\n# array {number} of {len(arrays)}: {', '.join(order.label for order in array.orders)}")
-        print(slurm.script(array, root.resolve()), end="")
+    if not wanted:
+        return
+    slurm.check_root(root.resolve())
+    for array in slurm.arrays(wanted, site.read(), snapshot.take(root.resolve()), slurm.largest_array()):
+        ids = [order.spec.identity() for order in array.orders]
+        yield {"jobs": ids, "script": slurm.script(array, root.resolve())}
+
+
+def _count_at_once(jobs: Sequence[Job], store: Store, datasets: Path) -> None:
+    """Count and predict what is not known yet by several processes; all is kept in files.
+
+    At the paper's scale each job takes seconds, at demo scale less than a process takes to import torch.
+
+    What goes wrong in one of them goes wrong again, and is told, where its row is made.
+    """
+    new = [job for job in jobs if not _is_known(job, store, datasets)]
+    processes = min(os.cpu_count() or 1, len(new) // 2)  # that a process imports torch takes as long as one or two
+    if processes < 2:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=registry.use, initargs=([],)) as pool:
+        for done in [pool.submit(_count, job.spec.plain(), store.root, datasets) for job in new]:
+            done.exception()
+
+
+def _count(plain: dict[str, Any], root: Path, datasets: Path) -> None:
+    _costs(Job(JobSpec.from_plain(plain), ()), Store(root), datasets)
+
+
+def _is_known(job: Job, store: Store, datasets: Path) -> bool:
+    spec, classes = job.spec, class_count(job.spec.data.name, datasets)
+    sizes = {spec.clip.size, *(test.size or spec.clip.size for test in spec.tests)}
+    of_model = (store.root, spec.model, spec.clip.frames, spec.clip.size, classes)
+    counted = all(cost.known_cost(*of_model, crop=size) for size in sizes)
+    return counted and memory.known_memory(*of_model, **_step(job)) is not None
 
 
 def _row(each: standing.Standing, store: Store, datasets: Path, shared: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -138,10 +179,19 @@ def _predicted(job: Job, store: Store, datasets: Path) -> memory.Memory:
     """What a training step needs on each of the job's GPUs."""
     spec, classes = job.spec, class_count(job.spec.data.name, datasets)
     return memory.stored_memory(
-        store.root, spec.model, spec.clip.frames, spec.clip.size, classes,
-        batch=spec.device_batch, precision=spec.precision, training=True, optimizer=spec.recipe.optimizer,
-        accumulating=spec.device_batch * spec.resources.devices < spec.recipe.batch_size,
+        store.root, spec.model, spec.clip.frames, spec.clip.size, classes, **_step(job)
     )  # fmt: skip
+
+
+def _step(job: Job) -> memory.How:
+    spec = job.spec
+    return {
+        "batch": spec.device_batch,
+        "precision": spec.precision,
+        "training": True,
+        "optimizer": spec.recipe.optimizer,
+        "accumulating": spec.device_batch * spec.resources.devices < spec.recipe.batch_size,
+    }
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:

@@ -1,14 +1,13 @@
 """`report`: the reports of suites, rendered again from their records."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness import preflight, standing
-from harness.errors import HarnessError
+from harness.combination import Job
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -30,10 +29,15 @@ from harness.verbs.shell import (
 )
 from models import registry
 from models.registry import ModelError
-from results.store import Store, write_atomic
+from results.outline import Outline
+from results.record import Cost
+from results.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from reports.beside import Counted
+    from reports.content import Report
 
 
 def report(
@@ -57,70 +61,115 @@ def report(
 
 def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
     """Write and show the suite's report; returns what is wrong with its records."""
-    from reports.table1 import DATASETS as OF_TABLE1
+    from reports import figures, site
+    from reports.jobs import Job as OfReport
+    from reports.jobs import tail
+    from reports.render import terminal
 
     standings = standing.of(suite.jobs, store)
-    if "table1" in suite.reports and {job.spec.data.name for job in suite.jobs} & set(OF_TABLE1[suite.scale]):
-        _table1(suite, store, datasets, standings)
+    problems = [each.problem for each in standings if each.problem]
+    report = _report(suite, store, datasets, standings, problems)
+    jobs = (
+        OfReport(each.job.id, each.state, each.record, tail(each.folder / "log.txt"), each.problem or "")
+        for each in standings
+    )
+    (page, *_) = site.write(report, _folder(suite, store), jobs, figures.draw)
+    site.write_index(site.summaries(store.reports), store.reports)
+    if any(each.record for each in standings):
+        for table in report.tables:
+            shown = table.frame, table.columns, table.caption, report.findings
+            out.print(terminal(*shown, out.width, table.rows, table.notes))
     else:
-        _comparison(suite, store, standings)
-    return [each.problem for each in standings if each.problem]
-
-
-def _records(standings: Sequence[standing.Standing]) -> "pd.DataFrame":
-    from results import collect
-
-    damaged = {each.job.id: each.job.spec.content() for each in standings if each.state == "damaged"}
-    return collect.frame([each.record for each in standings if each.record], damaged)
+        out.print(standings_table([(suite, list(standings))]))
+    out.print(f"Report: {page}", soft_wrap=True)
+    return problems
 
 
 def _folder(suite: Suite, store: Store) -> Path:
     return store.reports / (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
 
 
-def _comparison(suite: Suite, store: Store, standings: Sequence[standing.Standing]) -> None:
-    """The suite's variants side by side, as files and in the terminal; where nothing ran yet, where its jobs stand."""
-    from reports import comparison
-    from reports import render as text
+def _report(
+    suite: Suite, store: Store, datasets: Path, standings: Sequence[standing.Standing], problems: Sequence[str]
+) -> "Report":
+    from reports import assemble
+    from reports.content import SuiteInfo
+    from results import literature
 
-    records = _records(standings)
-    if records.empty:
-        out.print(standings_table([(suite, list(standings))]))
-        return
-    variants = {job.id: job.variant for job in suite.jobs}
-    asked = {
-        job.id: [
-            (job.spec.data.name, test.clips, test.crops, test.size or job.spec.clip.size) for test in job.spec.tests
-        ]
-        for job in suite.jobs
-    }
-    table, columns = comparison.table(records, variants, asked), comparison.columns(records, asked)
-    caption, notes = comparison.caption(suite.scale), comparison.splits(records, variants)
-    folder, label = _folder(suite, store), f"tab:{suite.name}"
-    write_atomic(folder / "comparison.csv", text.csv(table))
-    write_atomic(folder / "comparison.md", text.markdown(table, columns, caption, "Variant", notes))
-    write_atomic(folder / "comparison.tex", text.latex(table, columns, caption, label, "Variant", notes))
-    out.print(text.terminal(table, columns, caption, [], out.width, "Variant", notes))
-    out.print(f"Report: {folder}/comparison.csv, .md and .tex", soft_wrap=True)
+    frame = _frame(suite, store, datasets, standings)
+    jobs = assemble.Jobs(
+        frame=frame,
+        labels={job.id: job.label for job in suite.jobs},
+        names={job.id: job.name for job in suite.jobs},
+        variants={job.id: job.variant for job in suite.jobs},
+        asked={job.id: _asked(job) for job in suite.jobs},
+        rows=_rows(suite.jobs, suite.report, frame),
+    )
+    published = literature.chosen(suite.report) if suite.report.published else None
+    counted = _counted(suite, store, datasets) if suite.report.published else {}
+    info = SuiteInfo(suite.name, suite.title, suite.question, suite.scale)
+    return assemble.report(info, suite.report, jobs, published, counted, problems)
 
 
-def _table1(suite: Suite, store: Store, datasets: Path, standings: Sequence[standing.Standing]) -> None:
-    from reports import page, table1
-    from reports.render import terminal
-    from results import collect, literature
+def _frame(suite: Suite, store: Store, datasets: Path, standings: Sequence[standing.Standing]) -> "pd.DataFrame":
+    """The jobs' records; of those without one what can be known, which is its cost where a figure shows that."""
+    from results import collect
+    from results.quantities import COUNTED
 
-    problems = [each.problem for each in standings if each.problem]
-    for job in load(suite.path, "paper", datasets_file=datasets).jobs:
-        with suppress(ModelError):  # one that cannot be counted has no figures in the table
-            job_cost(job, store, datasets)  # parameters and TFLOPs are the paper's models', at any scale
-    records, folder = _records(standings), _folder(suite, store)
-    costs, published = collect.costs(store.root), literature.published("table1")
+    counting = any(figure.y in COUNTED for figure in suite.report.figures)
+    unrecorded = [
+        collect.Unrecorded(
+            each.job.id,
+            collect.DAMAGED if each.state == "damaged" else collect.NOT_RUN,
+            each.job.spec.content(),
+            _cost(each.job, store, datasets) if counting else None,
+        )
+        for each in standings
+        if not each.record
+    ]
+    return collect.frame([each.record for each in standings if each.record], unrecorded)
+
+
+def _cost(job: Job, store: Store, datasets: Path, crop: int | None = None) -> Cost | None:
+    """None for a model that cannot be counted."""
     try:
-        table = table1.table(records, costs, published, suite.scale)
-    except ValueError as error:
-        raise HarnessError(f"{suite.path}: reports: table1 cannot show these jobs: {error}") from None
-    info = page.SuiteInfo(name=suite.name, title=suite.title, question=suite.question)
-    page.write_report(folder, info, records, costs, published, suite.scale, problems)
-    columns, findings = table1.columns(suite.scale), table1.findings(table, suite.scale)
-    out.print(terminal(table, columns, table1.caption(suite.scale), findings, out.width))
-    out.print(f"Report: {folder / 'index.html'}", soft_wrap=True)
+        return job_cost(job, store, datasets, crop)
+    except ModelError:
+        return None
+
+
+def _asked(job: Job) -> list[tuple[str, Any, int, int]]:
+    spec = job.spec
+    return [(spec.data.name, test.clips, test.crops, test.size or spec.clip.size) for test in spec.tests]
+
+
+def _rows(jobs: Sequence[Job], outline: Outline, frame: "pd.DataFrame") -> dict[str, str]:
+    """Job id -> the paper's row that it stands in; where several variants would stand in one, none does."""
+    from results.outline import rows_of
+
+    found = {}
+    for name in outline.rows:
+        ids = {id_ for chosen in outline.choices(name) for id_ in rows_of(frame, chosen)["id"]}
+        mine = [job for job in jobs if job.id in ids]
+        cells = {(job.spec.data.name, job.spec.seed) for job in mine}
+        if len(cells) == len(mine):
+            found |= {job.id: name for job in mine}
+    return found
+
+
+def _counted(suite: Suite, store: Store, datasets: Path) -> dict[str, "Counted"]:
+    """What the paper's rows cost at the paper's scale, with all views of their tests."""
+    from reports.beside import Counted
+    from results import collect
+
+    jobs = load(suite.path, "paper", datasets_file=datasets).jobs
+    frame = collect.frame([], [collect.Unrecorded(job.id, collect.NOT_RUN, job.spec.content()) for job in jobs])
+    rows = _rows(jobs, suite.report, frame)
+    found: dict[str, Counted] = {}
+    for job in jobs:
+        name, test = rows.get(job.id), job.spec.tests[0]
+        cost = _cost(job, store, datasets, test.size or job.spec.clip.size) if name else None
+        if name and cost:
+            views = None if test.clips == "cover" else test.clips * test.crops
+            found[name] = Counted(cost.parameters, None if views is None else cost.multiply_adds * views)
+    return found

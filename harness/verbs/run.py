@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 Launcher = Literal["inline", "local", "slurm"]
 SUBMITTING_S = 120.0
 """How long to wait for another command that submits jobs from the same folder."""
+BESIDE_S = 10.0
+"""The same of a command that follows jobs, which must not stand still for long."""
+FOLLOWED = "`status` tells where they stand; the same command with --wait follows them and renders the report"
 
 
 class Retry(StrEnum):
@@ -80,7 +83,6 @@ def run(
     suite = load(suite_path, scale, sets, only, datasets)
     store = Store(root)
     preflight.check_writable(root)
-    preflight.check_reports(suite)
     if launcher == "slurm":
         _on_cluster(suite, store, retry, wait, partial(_submit, scale=scale, root=root, datasets=datasets), datasets)
         problems = render(suite, store, datasets)
@@ -104,13 +106,24 @@ def _alone(root: Path, wait_s: float = 0.0) -> AbstractContextManager[None]:
 def _announced(suite: Suite, store: Store, retry: Sequence[Retry], datasets: Path) -> list[Job]:
     """The jobs that are to run, told, and their data and weights looked for. Raises HarnessError."""
     standings = standing.of(suite.jobs, store)
-    silent = next((each.queued for each in standings if each.queued and each.queued.state == UNKNOWN), None)
-    if silent:
-        raise HarnessError(f"SLURM does not answer, so nobody knows which jobs it has: {silent.reason}")
+    open_ = {"queued", "running", *retry, *(FAILURES if Retry.all in retry else ())}
+    unsure = [each.queued for each in standings if each.queued and each.queued.state == UNKNOWN and each.state in open_]
+    if unsure:
+        raise HarnessError(f"nobody knows which jobs SLURM has, so nothing was submitted: {unsure[0].reason}")
     wanted = _wanted(standings, retry)
     out.print(f"{suite.title}: {len(suite.jobs)} jobs at {suite.scale} scale, {len(wanted)} to run")
     preflight.check_inputs(wanted, store.root, datasets)
     return wanted
+
+
+def _record_killed(suite: Suite, store: Store) -> None:
+    """Give what SLURM killed for its memory a record that says so, as who follows it does. Raises OSError."""
+    from harness import follow, obituary
+
+    for each in standing.of(suite.jobs, store):
+        if verdict := follow.out_of_memory(each):
+            obituary.write(Order.read(each.folder), *verdict)
+            say_error(f"{each.job.label}: {verdict[1]}; `--retry oom` runs it again")
 
 
 def _on_cluster(
@@ -123,16 +136,19 @@ def _on_cluster(
 ) -> None:
     """Submit what is missing, and follow it where that is asked; others may submit and follow meanwhile."""
     with _alone(store.root, SUBMITTING_S):
+        if not {Retry.oom, Retry.all} & set(retry):
+            _record_killed(suite, store)
         wanted = _announced(suite, store, retry, datasets)
         if wanted:
             with _begun_anew(store, wanted):
                 submit(wanted)
     if not wait:
-        out.print("`status` tells where they stand; the same command with --wait follows them and renders the report")
+        active = wanted or any(each.state in ("queued", "running") for each in standing.of(suite.jobs, store))
+        out.print(FOLLOWED if active else "Nothing is queued or running; `report` renders what there is")
         raise typer.Exit(DONE)
 
     def again(jobs: Sequence[Job]) -> None:
-        with _alone(store.root, SUBMITTING_S):
+        with _alone(store.root, BESIDE_S):  # who follows bears it for long where another command has the folder
             missing = [each.job for each in standing.of(jobs, store) if each.state in standing.MISSING]
             if missing:  # else another command has submitted them meanwhile
                 submit(missing)
@@ -180,6 +196,7 @@ def _submit(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> No
     """Queue the jobs with the code as it is now, an array for each set of equal resources."""
     from harness import site, slurm
 
+    slurm.check_root(root.resolve())
     largest, defaults, code = slurm.largest_array(), site.read(), _code(root)
     arrays = slurm.arrays(orders(jobs, scale, root, datasets), defaults, code, largest)
     for array in arrays:

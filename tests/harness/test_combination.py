@@ -28,6 +28,13 @@ def test_the_label_names_what_varies_and_the_seed_where_there_are_several():
     assert jobs[0].variant == (("model.size", "demo"), ("clip.size", "32"), ("seed", "3"))
 
 
+def test_seeds_of_a_variant_share_its_name():
+    jobs, _ = check(("model.size", "clip.size"), seeds=[3, 4])
+    assert [job.name for job in jobs] == ["demo · size 32"] * 2
+    jobs, _ = check(seeds=[3, 4])
+    assert ([job.label for job in jobs], {job.name for job in jobs}) == (["seed 3", "seed 4"], {"timesformer"})
+
+
 @pytest.mark.parametrize(
     ("changes", "label"),
     [

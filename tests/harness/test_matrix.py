@@ -53,6 +53,24 @@ def test_exclude_drops_exactly_what_agrees(matrix, data):
     ]
 
 
+@given(MATRIX, st.lists(PARTIAL, max_size=2), MATRIX, st.lists(PARTIAL, max_size=2))
+def test_a_scales_own_sections_take_the_place_of_the_suites(matrix, include, own, own_include):
+    suite = {"base": {}, "matrix": matrix, "include": include, "scales": {"demo": {"matrix": own}}}
+    assert found(suite) == github(own, include)
+    suite["scales"]["demo"]["include"] = own_include
+    assert found(suite) == github(own, own_include)
+    suite["scales"] = {"paper": suite["scales"]["demo"]}
+    assert found(suite) == github(matrix, include)
+
+
+def test_what_a_scale_says_beside_its_own_sections_is_laid_over_them():
+    demo = {"matrix": {"clip.size": [1, 2]}, "exclude": None, "seeds": [3]}
+    suite = {"base": {"seeds": [0]}, "exclude": [{"clip.size": 1}], "scales": {"demo": demo}}
+    assert found(suite) == [{"seeds": [3], "clip.size": size} for size in (1, 2)]
+    demo["clip.size"] = [5]
+    assert [each["clip.size"] for each in found(suite)] == [5]
+
+
 def test_bare_words_are_names_and_mappings_are_leaves():
     def setting(inner):
         return Setting(None, "x", len(inner))

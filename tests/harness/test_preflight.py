@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from harness.errors import HarnessError, OutputError
-from harness.preflight import check_inputs, check_reports, check_writable, missing_inputs
+from harness.preflight import check_inputs, check_writable, missing_inputs
 from harness.suite import load
 from tests.conftest import PROJECT
 
@@ -57,13 +57,3 @@ def test_a_model_that_gives_no_logits_is_told(small_suite, tmp_path, monkeypatch
         HarnessError, match=r"space: timesformer: it gives \[1, 3072\] for one clip, not logits b k: \[1, 4\]"
     ):
         check_inputs(jobs, tmp_path, tmp_path / "datasets.yaml")
-
-
-def test_jobs_that_would_share_a_cell_of_table_1_are_told(tmp_path):
-    path = PROJECT / "suites" / "attention_schemes.yaml"
-    sized = tmp_path / "sized.yaml"
-    text = path.read_text(encoding="utf-8").replace("matrix:\n", "matrix:\n  clip.frames: [4, 8]\n")
-    sized.write_text(text, encoding="utf-8")
-    check_reports(load(path, sets=["seeds=[0, 1]"]))
-    with pytest.raises(HarnessError, match=r"two jobs would share one: .*space.* and .*space"):
-        check_reports(load(sized))

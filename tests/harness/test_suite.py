@@ -1,14 +1,14 @@
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, SuiteError
 from harness.suite import load
-from tests.conftest import PROJECT, SMALL_SUITE
+from tests.conftest import SMALL_SUITE
 
-SUITES = sorted((PROJECT / "suites").glob("*.yaml"))
 HEAD = """\
 base:
   model: {name: timesformer, size: demo}
@@ -28,24 +28,6 @@ def mistakes(path: Path, **kwargs) -> list[str]:
     with pytest.raises(SuiteError) as caught:
         load(path, **kwargs)
     return str(caught.value).splitlines()
-
-
-@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.stem)
-@pytest.mark.parametrize("scale", ["demo", "paper"])
-def test_every_suite_of_the_project_expands_at_both_scales(path, scale):
-    suite = load(path, scale)
-    assert suite.jobs
-    assert len({job.id for job in suite.jobs}) == len(suite.jobs)
-    assert len({job.label for job in suite.jobs}) == len(suite.jobs)
-
-
-def test_table_1_is_ten_jobs_of_five_schemes_on_two_sets():
-    suite = load(PROJECT / "suites" / "attention_schemes.yaml", "paper")
-    pairs = {(job.spec.model.attention, job.spec.data.name) for job in suite.jobs}
-    assert len(suite.jobs) == len(pairs) == 10
-    first = suite.jobs[0].spec
-    assert (first.model.size, first.clip.size, first.clip.stride, first.recipe.epochs) == ("base", 224, 32, 15)
-    assert (first.recipe.learning_rate, first.recipe.milestones, first.recipe.batch_size) == (0.005, (11, 14), 16)
 
 
 def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path):
@@ -76,7 +58,7 @@ base: 3
         1: "titel: unknown key 'titel' (did you mean 'title'?)",
         3: "model.size: 'hug' is not allowed; allowed: demo, tiny, small, base, large",
         4: "clip.stride: expected a whole number, got the text '4'",
-        5: "recipe.name: unknown recipe 'timesfomer' (did you mean 'timesformer'?); allowed: timesformer, demo",
+        5: "recipe.name: unknown recipe 'timesfomer' (did you mean 'timesformer'?); allowed: timesformer, ",
         6: "test.crops: 2 is not allowed; allowed: 1, 3",
         7: "seeds: expected a list of different whole numbers from 0, got [0, 0]",
         8: "data.name: ",
@@ -275,6 +257,99 @@ def test_what_cannot_be_read_is_one_mistake_without_consequences(tmp_path, text,
     assert mistakes(path) == [f"{path}:{told}"]
 
 
+OWN = """\
+matrix:
+  model.attention: [space, joint]
+include:
+  - {model.attention: joint, clip.size: 16}
+scales:
+  paper:
+    matrix:
+      data: [motion, appearance]
+      clip.frames: [4, 8]
+    include: [{clip.frames: 8, clip.size: 48}]
+    exclude: [{data: appearance, clip.frames: 4}]
+"""
+
+
+def test_a_scale_may_have_a_matrix_of_its_own(tmp_path):
+    path = write(tmp_path, HEAD + OWN)
+    demo, paper = ([job.spec for job in load(path, scale).jobs] for scale in ("demo", "paper"))
+    assert [(spec.model.attention, spec.clip.size) for spec in demo] == [("space", 32), ("joint", 16)]
+    assert [(spec.model.attention, spec.data.name, spec.clip.frames, spec.clip.size) for spec in paper] == [
+        ("divided", "motion", 4, 32), ("divided", "motion", 8, 48), ("divided", "appearance", 8, 48)
+    ]  # fmt: skip
+
+
+def test_a_scale_may_do_without_the_suites_include(tmp_path):
+    path = write(tmp_path, HEAD + OWN.partition("scales")[0] + "scales:\n  paper: {include: []}\n")
+    assert [[job.spec.clip.size for job in load(path, scale).jobs] for scale in ("demo", "paper")] == [
+        [32, 16], [32, 32]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("clip.frames: [4, 8]", "clip.frame: [4, 8]", "14: clip.frame: unknown key 'frame' (did you mean 'frames'?)"),
+        ("clip.frames: [4, 8]", "clip.frames: 4", "14: scales.paper.matrix.clip.frames: expected a list of values"),
+        ("include: [{clip.frames: 8, clip.size: 48}]", "include: {a: 1}", "15: scales.paper.include: expected a list"),
+        ("clip.size: 48", "clip.sise: 48", "15: clip.sise: unknown key 'sise' (did you mean 'size'?)"),
+        ("data: appearance, clip.frames: 4}", "seeds: [0]}", "16: scales.paper.exclude.0: seeds is no axis of the"),
+        ("    matrix:", "    matrixx:", "12: scales.paper.matrixx: unknown key 'matrixx'"),
+    ],
+)
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_mistakes_of_a_scales_own_matrix_stand_at_their_lines_at_both_scales(tmp_path, scale, before, after, told):
+    assert before in OWN
+    path = write(tmp_path, HEAD + OWN.replace(before, after))
+    assert mistakes(path, scale=scale)[0].startswith(f"{path}:{told}")
+
+
+def test_labels_leave_out_what_nobody_needs_to_tell_jobs_apart(tmp_path):
+    section = """\
+matrix:
+  model:
+    - {name: timesformer, drop_path: 0.0, init: scratch}
+    - {name: slowfast, size: demo}
+  clip.frames: [8, 16]
+  data.fraction: [0.5]
+"""
+    jobs = load(write(tmp_path, HEAD.replace("{name: timesformer, size: demo}", "{size: demo}") + section)).jobs
+    assert [job.label for job in jobs] == [
+        f"frames {frames} · {name}" for name in ("timesformer", "slowfast") for frames in (8, 16)
+    ]
+
+
+def test_data_sets_models_and_seeds_that_vary_are_told_even_where_others_would_do(tmp_path):
+    section = "matrix:\n  data:\n    - {name: motion, fraction: 0.5}\n    - {name: appearance, fraction: 1.0}\n"
+    jobs = load(write(tmp_path, HEAD + section)).jobs
+    assert [job.variant for job in jobs] == [(("data.name", "motion"),), (("data.name", "appearance"),)]
+
+
+AXES = {
+    "model.attention": ["space", "joint", "axial"],
+    "data.name": ["motion", "appearance"],
+    "clip.size": [16, 32, 48],
+    "data.fraction": [0.5, 1.0],
+    "model.drop_path": [0.0, 0.1],
+    "clip.frames": [4, 8],
+}
+POINT = st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in AXES.items()}).filter(bool)
+
+
+@settings(deadline=None)
+@given(st.lists(POINT, min_size=1, max_size=6, unique_by=lambda point: tuple(sorted(point.items()))))
+def test_labels_stay_unique(tmp_path_factory, points):
+    """Whatever is left out of them."""
+    text = "".join(f"  - {{{', '.join(f'{key}: {value}' for key, value in point.items())}}}\n" for point in points)
+    path = write(tmp_path_factory.mktemp("labels"), f"{HEAD}include:\n{text}")
+    with suppress(SuiteError):  # where the base makes two points one training
+        jobs = load(path).jobs
+        assert len({job.variant for job in jobs}) == len({job.label for job in jobs}) == len(jobs)
+
+
+@settings(deadline=None)
 @given(st.permutations(["model", "data", "clip", "recipe"]))
 def test_identity_does_not_depend_on_the_order_of_keys(tmp_path_factory, order):
     sections = dict(line.strip().split(": ", 1) for line in HEAD.splitlines()[1:])

@@ -6,12 +6,20 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import table1
-from reports.table1 import SCHEMES
-from results.collect import COST_COLUMNS, frame
+from reports import beside, comparison
+from reports.beside import Counted
+from reports.content import Table
+from results.collect import NOT_RUN, Unrecorded, frame
 from results.literature import published
 from results.record import Cost, Epoch, Measured, Problem, Record, Split, Splits, Test
 
+SCHEMES = {
+    "space": "Space",
+    "joint": "Joint Space-Time",
+    "divided": "Divided Space-Time",
+    "sparse_local_global": "Sparse Local Global",
+    "axial": "Axial",
+}
 _SHARES = {
     "appearance": {"space": 0.975, "joint": 0.98, "divided": 0.99, "sparse_local_global": 0.985, "axial": 0.96},
     "motion": {"space": 0.27, "joint": 0.975, "divided": 0.985, "sparse_local_global": 0.93, "axial": 0.955},
@@ -125,19 +133,33 @@ def failure_of() -> Callable[..., Record]:
     return make_failure
 
 
-@pytest.fixture
-def published_rows() -> pd.DataFrame:
-    return published("table1")
+def unrecorded(attention: str, dataset: str) -> Unrecorded:
+    """A job that was not run."""
+    return Unrecorded(f"{dataset}-{attention}-0", NOT_RUN, make_record(attention, dataset).spec)
+
+
+def make_table(records: pd.DataFrame, scale: str = "demo", crop: int = 32) -> Table:
+    """Table 1, as a suite has it whose jobs these are: a row a scheme, the paper's numbers beside its own."""
+    jobs = records.drop_duplicates("id")
+    facts = zip(jobs["id"], jobs["model.attention"], jobs["data.name"], strict=True)
+    variants = {id_: (("model.attention", scheme), ("data", data)) for id_, scheme, data in facts}
+    names = {id_: SCHEMES[scheme] for id_, scheme in zip(jobs["id"], jobs["model.attention"], strict=True)}
+    asked = {id_: [(data, 1, 3, crop)] for id_, data in zip(jobs["id"], jobs["data.name"], strict=True)}
+    own = Table(
+        name="table1",
+        frame=comparison.table(records, comparison.rows(variants, names), asked),
+        columns=comparison.columns(records, asked),
+        caption=comparison.caption(scale),
+        rows="Scheme",
+        notes=tuple(comparison.splits(records[records["status"] != NOT_RUN], variants)),
+    )
+    counted = {SCHEMES[name]: Counted(int(_PARAMETERS[name] * 1e6), int(3 * _GMACS[name] * 1e9)) for name in SCHEMES}
+    return beside.beside(own, published("table1"), counted, scale)
 
 
 @pytest.fixture
-def costs() -> pd.DataFrame:
-    """As counted at the paper's scale, and rows that must never stand there: of the demo model, of a test crop."""
-    rows = [["timesformer", "base", name, 8, 224, 224, 174, int(_PARAMETERS[name] * 1e6), int(_GMACS[name] * 1e9), 1]
-            for name in SCHEMES]  # fmt: skip
-    rows += [["timesformer", "demo", name, 8, 32, 32, 4, 1, 1, 1] for name in SCHEMES]
-    rows = [["timesformer", "base", name, 8, 224, 256, 174, 1, 1, 1] for name in SCHEMES] + rows
-    return pd.DataFrame(rows, columns=COST_COLUMNS)
+def table_of() -> Callable[..., Table]:
+    return make_table
 
 
 @pytest.fixture
@@ -157,16 +179,16 @@ def mixed(finished: list[Record]) -> pd.DataFrame:
     words |= {"motion-sparse_local_global-0": "diverged"}
     kept = [record for record in finished if record.id not in words and "divided" not in record.id]
     bad = [make_failure(*id.split("-")[1::-1], status=status) for id, status in words.items()]
-    return frame(kept + bad)
+    return frame(kept + bad, [unrecorded("divided", dataset) for dataset in _SHARES])
 
 
 @pytest.fixture
-def table(records: pd.DataFrame, costs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
+def table(records: pd.DataFrame) -> Table:
     """Table 1 at demo scale, all jobs done."""
-    return table1.table(records, costs, published_rows, "demo")
+    return make_table(records)
 
 
 @pytest.fixture
-def mixed_table(mixed: pd.DataFrame, costs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
+def mixed_table(mixed: pd.DataFrame) -> Table:
     """Table 1 at demo scale, with every word that can stand for a number."""
-    return table1.table(mixed, costs, published_rows, "demo")
+    return make_table(mixed)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from reports import comparison, render
 from reports.metrics import cell_text, spread_text
-from results.collect import frame
+from results.collect import DAMAGED, NOT_RUN, Unrecorded, frame
 from results.record import Record
 
 Asked = dict[str, list[comparison.Asked]]
@@ -47,14 +47,14 @@ def records(example: Record) -> pd.DataFrame:
 
 def accuracies(records: pd.DataFrame, variants: comparison.Variants, asked: Asked) -> dict[str, list[str]]:
     """What is read under each data set and test, row by row."""
-    table = comparison.table(records, variants, asked)
+    table = comparison.table(records, comparison.rows(variants), asked)
     shown = [column for column in comparison.columns(records, asked) if column.metric == "top1"]
     cells = [[cell_text(row, column) for _, row in table.iterrows()] for column in shown]
     return {f"{column.group}, {column.label}": texts for column, texts in zip(shown, cells, strict=True)}
 
 
 def test_seeds_share_a_row_and_single_ones_have_an_interval(records: pd.DataFrame) -> None:
-    table = comparison.table(records, VARIANTS, ASKED)
+    table = comparison.table(records, comparison.rows(VARIANTS), ASKED)
     (column,) = [each for each in comparison.columns(records, ASKED) if each.metric == "top1"]
     assert table["scheme"].tolist() == ["attention space", "attention divided"]
     assert table[column.key].tolist() == pytest.approx([60.0, 90.0])
@@ -64,14 +64,14 @@ def test_seeds_share_a_row_and_single_ones_have_an_interval(records: pd.DataFram
 def test_seeds_that_gave_nothing_are_told_beside_the_mean_of_the_others(example: Record) -> None:
     found = frame([record(example, "a0"), record(example, "a1", 1, status="failed"), record(example, "b0")])
     (column,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top1"]
-    row = comparison.table(found, VARIANTS, ASKED).iloc[0]
+    row = comparison.table(found, comparison.rows(VARIANTS), ASKED).iloc[0]
     assert spread_text(row, column) == "25.0–29.0, 1 of 2 seeds"
 
 
 def test_without_an_interval_none_is_told(records: pd.DataFrame) -> None:
     bare = records.assign(top1_low=None, top1_high=None)
     (column,) = [each for each in comparison.columns(bare, ASKED) if each.metric == "top1"]
-    assert spread_text(comparison.table(bare, VARIANTS, ASKED).iloc[1], column) == ""
+    assert spread_text(comparison.table(bare, comparison.rows(VARIANTS), ASKED).iloc[1], column) == ""
 
 
 def test_each_data_set_and_test_is_a_column_those_of_a_set_side_by_side(example: Record) -> None:
@@ -79,8 +79,8 @@ def test_each_data_set_and_test_is_a_column_those_of_a_set_side_by_side(example:
     asked: Asked = {"a0": [MOTION], "b0": [("mine", 1, 3, 32), ("mine", 10, 3, 32)]}
     found = [(each.group, each.label) for each in comparison.columns(made, asked) if each.metric == "top1"]
     assert found == [
-        ("motion", "top-1, 1 × 3 of 32"),
-        ("motion", "top-1, cover × 3 of 32"),
+        ("Motion set", "top-1, 1 × 3 of 32"),
+        ("Motion set", "top-1, cover × 3 of 32"),
         ("mine", "top-1, 1 × 3 of 32"),
         ("mine", "top-1, 10 × 3 of 32"),
     ]
@@ -90,10 +90,10 @@ def test_each_data_set_and_test_is_a_column_those_of_a_set_side_by_side(example:
 def test_what_did_not_end_well_is_a_word(example: Record, status: str, word: str) -> None:
     records = frame([record(example, "a0", status=status), record(example, "b0")])
     two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
-    assert accuracies(records, two, ASKED) == {"motion, top-1, 1 × 3 of 32": [word, "27.0"]}
-    assert comparison.table(records, two, ASKED)["device_minutes"].map(str)[1] != word
+    assert accuracies(records, two, ASKED) == {"Motion set, top-1, 1 × 3 of 32": [word, "27.0"]}
+    assert comparison.table(records, comparison.rows(two), ASKED)["device_minutes"].map(str)[1] != word
     bare = records.assign(clips_per_s=[None, 1.0])
-    assert comparison.table(bare, two, ASKED)["device_minutes"][0] == word
+    assert comparison.table(bare, comparison.rows(two), ASKED)["device_minutes"][0] == word
 
 
 SETS = {id_: (("data", id_.partition("-")[2]), ("model.attention", id_.partition("-")[0]))
@@ -115,20 +115,21 @@ def halves(example: Record) -> pd.DataFrame:
 
 def test_a_job_that_failed_takes_the_cell_of_its_data_set_only(halves: pd.DataFrame) -> None:
     assert accuracies(halves, SETS, ASKED_OF_SETS) == {
-        "motion, top-1, 1 × 3 of 32": ["27.0", "50.0"],
+        "Motion set, top-1, 1 × 3 of 32": ["27.0", "50.0"],
         "mine, top-1, 1 × 3 of 32": ["failed", "not run"],
     }
 
 
 def test_a_data_set_whose_every_job_failed_has_its_column(example: Record) -> None:
     failed = frame([record(example, "b0", status="failed")])
-    assert accuracies(failed, {"b0": VARIANTS["b0"]}, ASKED) == {"motion, top-1, 1 × 3 of 32": ["failed"]}
+    assert accuracies(failed, {"b0": VARIANTS["b0"]}, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["failed"]}
 
 
 def test_what_is_damaged_or_was_not_tested_says_so(example: Record) -> None:
-    found = frame([example.model_copy(update={"id": "a0", "tests": []})], {"b0": example.spec})
+    damaged = Unrecorded("b0", DAMAGED, example.spec)
+    found = frame([example.model_copy(update={"id": "a0", "tests": []})], [damaged])
     two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
-    assert accuracies(found, two, ASKED) == {"motion, top-1, 1 × 3 of 32": ["not tested", "damaged"]}
+    assert accuracies(found, two, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["not tested", "damaged"]}
 
 
 SIZES = {f"s{size}": (("clip.size", f"{size}"),) for size in (32, 48, 64)}
@@ -142,14 +143,14 @@ def sizes(example: Record) -> pd.DataFrame:
 
 def test_each_clip_size_is_a_column_empty_in_the_rows_of_the_others(sizes: pd.DataFrame) -> None:
     assert accuracies(sizes, SIZES, ASKED_OF_SIZES) == {
-        "motion, top-1, 1 × 3 of 32": ["27.0", "", ""],
-        "motion, top-1, 1 × 3 of 48": ["", "27.0", ""],
-        "motion, top-1, 1 × 3 of 64": ["", "", "out of memory"],
+        "Motion set, top-1, 1 × 3 of 32": ["27.0", "", ""],
+        "Motion set, top-1, 1 × 3 of 48": ["", "27.0", ""],
+        "Motion set, top-1, 1 × 3 of 64": ["", "", "out of memory"],
     }
 
 
 def test_what_belongs_to_a_column_stands_behind_it(sizes: pd.DataFrame) -> None:
-    names = list(comparison.table(sizes, SIZES, ASKED_OF_SIZES))
+    names = list(comparison.table(sizes, comparison.rows(SIZES), ASKED_OF_SIZES))
     keys = [column.key for column in comparison.columns(sizes, ASKED_OF_SIZES)]
     assert [name for name in names if name in keys] == keys
     at = names.index(keys[2])
@@ -157,13 +158,14 @@ def test_what_belongs_to_a_column_stands_behind_it(sizes: pd.DataFrame) -> None:
 
 
 def test_what_did_not_run_is_a_row(records: pd.DataFrame) -> None:
-    table = comparison.table(records, {**VARIANTS, "c0": (("model.attention", "joint"),)}, {**ASKED, "c0": [MOTION]})
+    more = comparison.rows({**VARIANTS, "c0": (("model.attention", "joint"),)})
+    table = comparison.table(records, more, {**ASKED, "c0": [MOTION]})
     assert table["clips_per_s"].tolist()[-1] == "not run"
 
 
 def rendered(records: pd.DataFrame, variants: comparison.Variants, asked: Asked) -> dict[str, list[list[str]]]:
     """The cells of each row in every format, but those of costs."""
-    table, columns = comparison.table(records, variants, asked), comparison.columns(records, asked)
+    table, columns = comparison.table(records, comparison.rows(variants), asked), comparison.columns(records, asked)
     accuracies = [column for column in columns if column.metric == "top1"]
     notes = comparison.splits(records, variants)
     console = Console(width=400, file=io.StringIO(), color_system=None)
@@ -201,7 +203,10 @@ def test_every_format_leaves_the_cell_of_a_test_never_asked_for_empty(sizes: pd.
 
 
 def test_it_tells_the_videos_of_each_data_set_in_every_format(halves: pd.DataFrame) -> None:
-    table, columns = comparison.table(halves, SETS, ASKED_OF_SETS), comparison.columns(halves, ASKED_OF_SETS)
+    table, columns = (
+        comparison.table(halves, comparison.rows(SETS), ASKED_OF_SETS),
+        comparison.columns(halves, ASKED_OF_SETS),
+    )
     notes = comparison.splits(halves, SETS)
     assert notes == [
         f"{data}: 800 training and 200 validation videos (lists 01234567 and fedcba98)" for data in ("motion", "mine")
@@ -224,8 +229,47 @@ def test_where_jobs_differ_their_seeds_tell_them_apart(example: Record) -> None:
 
 
 def test_it_is_rendered_in_every_format(records: pd.DataFrame) -> None:
-    table, columns = comparison.table(records, VARIANTS, ASKED), comparison.columns(records, ASKED)
+    table, columns = comparison.table(records, comparison.rows(VARIANTS), ASKED), comparison.columns(records, ASKED)
     text = render.markdown(table, columns, comparison.caption("demo"), "Variant")
     assert text.startswith("| Variant |")
     assert "| attention divided |" in text
     assert "attention divided" in render.latex(table, columns, comparison.caption("demo"), "tab:x", "Variant")
+
+
+def test_a_row_has_the_name_that_it_is_given_and_others_are_called_by_their_values() -> None:
+    names = {"a0": "Space", "a1": "Space"}
+    assert comparison.rows(VARIANTS, names) == {"Space": ["a0", "a1"], "attention divided": ["b0"]}
+    assert comparison.rows(VARIANTS) == {"attention space": ["a0", "a1"], "attention divided": ["b0"]}
+    assert comparison.rows({"a": (("seed", "0"),), "b": (("data", "x"),)}) == {"all": ["a", "b"]}
+
+
+def test_a_job_that_is_known_not_to_have_run_is_a_word_too(example: Record) -> None:
+    found = frame([record(example, "a0")], [Unrecorded("b0", NOT_RUN, example.spec)])
+    two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
+    assert accuracies(found, two, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["27.0", "not run"]}
+    assert comparison.table(found, comparison.rows(two), ASKED)["clips_per_s"].tolist()[1] == "not run"
+
+
+def test_top_5_stands_beside_top_1_where_a_data_set_has_it(example: Record) -> None:
+    found = frame(
+        [record(example, "a0", top5=0.6), record(example, "a1", 1, top5=0.8), record(example, "b0", data="x")]
+    )
+    asked: Asked = {**ASKED, "b0": [("x", 1, 3, 32), MOTION]}
+    columns = comparison.columns(found, asked)
+    shown = [(each.metric, each.group, each.label) for each in columns if each.metric in ("top1", "top5")]
+    assert shown == [
+        ("top1", "Motion set", "top-1, 1 × 3 of 32"),
+        ("top5", "Motion set", "top-5, 1 × 3 of 32"),
+        ("top1", "x", "top-1, 1 × 3 of 32"),
+    ]
+    (five,) = [each for each in columns if each.metric == "top5"]
+    table = comparison.table(found, comparison.rows(VARIANTS), asked)
+    assert [cell_text(row, five) for _, row in table.iterrows()] == ["70.0", "not tested"]
+    assert spread_text(table.iloc[0], five) == "±14.1, 2 seeds"
+
+
+def test_of_top_5_no_interval_is_known(example: Record) -> None:
+    found = frame([record(example, "b0", top5=0.6)])
+    one = {"b0": VARIANTS["b0"]}
+    (five,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top5"]
+    assert spread_text(comparison.table(found, comparison.rows(one), {"b0": [MOTION]}).iloc[0], five) == ""

@@ -1,108 +1,175 @@
+import io
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 import pandas as pd
 import pytest
 
-from reports import figures
+from reports import figures, marks
+from reports.content import PANEL_COLUMNS
+from tests.conftest import PROJECT
+from tests.reports.made_panels import FOREIGN, SCHEMES, bars, figure, frames, many, panel, points, row
+
+MADE = figure(frames(), frames(title="Appearance (demo)", chance=None))
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".pdf"}
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the drawings; only to be read."""
+    folder = tmp_path_factory.mktemp("drawn")
+    figures.draw(MADE, folder)
+    return folder
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, table: pd.DataFrame) -> list[Path]:
-    return figures.draw(table, "demo", tmp_path)
+def folder(once: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    for path in once.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
 
 
-def test_panels_are_svg_and_figures_png_and_pdf(drawn: list[Path]) -> None:
-    assert {path.name for path in drawn} == {
-        *(f"{figure}-{dataset}.svg" for figure in ("accuracy", "cost") for dataset in ("appearance", "motion")),
-        *("accuracy.png", "accuracy.pdf", "cost.png", "cost.pdf"),
-    }
-    starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+def texts(svg: Path) -> str:
+    return " ".join(" ".join(ElementTree.fromstring(svg.read_text(encoding="utf-8")).itertext()).split())
+
+
+def test_files_are_the_whole_each_panel_and_the_numbers(once):
+    drawn = figures.draw(MADE, once)
+    assert {path.name for path in drawn} == {"frames-1.svg", "frames-2.svg", "frames.svg", "frames.pdf", "frames.png",
+                                             "frames.csv"}  # fmt: skip
+    starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF", ".csv": b"panel,"}
     assert all(path.read_bytes().startswith(starts[path.suffix]) for path in drawn)
 
 
-def test_the_numbers_stand_in_the_drawing_as_text(drawn: list[Path]) -> None:
-    svg = next(path for path in drawn if path.name == "accuracy-motion.svg").read_text()
-    texts = "".join(ElementTree.fromstring(svg).itertext())
-    assert all(text in texts for text in ("27.0", "98.5", "Divided Space-Time", "chance", "SSv2, paper", "(demo)"))
+def test_names_words_and_labels_stand_in_the_drawing_as_text(once):
+    for name, titles in {"frames": ("Motion", "Appearance"), "frames-1": ("Motion",)}.items():
+        shown = texts(once / f"{name}.svg")
+        assert all(text in shown for text in (*SCHEMES, *titles, "out of memory", "top-1 accuracy, %", "64", "paper"))
+    assert "chance" in texts(once / "frames-1.svg")
+    assert "chance" not in texts(once / "frames-2.svg")
 
 
-def test_words_are_drawn_where_bars_would_stand(tmp_path: Path, mixed_table: pd.DataFrame) -> None:
-    figures.draw(mixed_table, "demo", tmp_path)
-    texts = "".join(ElementTree.fromstring((tmp_path / "accuracy-motion.svg").read_text()).itertext())
-    assert all(word in texts for word in ("failed", "not run", "diverged", "out of memory"))
+def test_bars_points_and_foreign_names_stand_in_the_drawing_as_text(tmp_path):
+    figures.draw(figure(bars(), points(), many("points"), name="mixed"), tmp_path)
+    shown = texts(tmp_path / "mixed.svg")
+    assert all(text in shown for text in ("98.5", "out of memory", "TimeSformer-HR", "1,000", FOREIGN))
 
 
-def test_nothing_measured_is_said(tmp_path: Path, table: pd.DataFrame) -> None:
-    table["motion_percent"] = "not run"
-    figures.draw(table, "demo", tmp_path)
-    assert "nothing measured yet" in (tmp_path / "cost-motion.svg").read_text()
+def test_nothing_measured_is_said(tmp_path):
+    figures.draw(figure(panel("curves"), name="none"), tmp_path)
+    assert "nothing measured yet" in texts(tmp_path / "none-1.svg")
+    assert pd.read_csv(tmp_path / "none.csv").empty
 
 
-def test_the_same_numbers_are_not_drawn_again(
-    drawn: list[Path], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_are_those_of_all_panels_unrounded():
+    made = figure(panel("curves", row("A", 8, 1 / 3, word=""), row("A", 16, word="out of memory", paper=80.0)), bars())
+    table = pd.read_csv(io.StringIO(figures.csv(made)))
+    assert table.columns.tolist() == ["panel", *PANEL_COLUMNS, "x_label", "y_label"]
+    assert len(table) == 2 + len(bars().data)
+    assert table.loc[0, ["panel", "series", "x", "y"]].tolist() == ["Motion (demo)", "A", 8, 1 / 3]
+    assert table.loc[1, ["word", "paper", "x_label", "y_label"]].tolist() == [
+        "out of memory", 80.0, "frames of a clip", "top-1 accuracy, %",
+    ]  # fmt: skip
+
+
+def test_the_same_figure_is_not_drawn_again(folder, monkeypatch):
     monkeypatch.setattr(figures, "_draw", lambda *_: pytest.fail("drawn again"))
-    assert figures.draw(table, "demo", tmp_path) == drawn
+    assert all(path.is_file() for path in figures.draw(figure(*MADE.panels), folder))
 
 
-@pytest.mark.parametrize("change", ["number", "missing file", "file of another table"])
-def test_a_change_is_drawn(
-    drawn: list[Path], tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
+def change(what: str, folder: Path):
+    first, second = MADE.panels
+    if what == "number":
+        data = first.data.copy()
+        data.loc[0, "y"] += 1e-9
+        return figure(replace(first, data=data), second)
+    if what == "missing file":
+        (folder / "frames.csv").unlink()
+    elif what == "file of another figure":
+        (folder / "frames-1.svg").write_bytes((folder / "frames-2.svg").read_bytes())
+    return MADE
+
+
+CHANGES = {"title": "Other", "y": "loss", "chance": 10.0, "log_x": False, "limits": None}
+
+
+@pytest.mark.parametrize("what", ["number", "missing file", "file of another figure"])
+def test_a_change_is_drawn(folder, monkeypatch, what):
     calls: list[object] = []
-    monkeypatch.setattr(figures, "_draw", lambda *arguments: calls.append(arguments) or {})
-    if change == "number":
-        table.loc[0, "motion_percent"] = 28.0
-    elif change == "file of another table":
-        drawn[0].write_bytes(drawn[1].read_bytes())
-    else:
-        drawn[0].unlink()
-    figures.draw(table, "demo", tmp_path)
+    monkeypatch.setattr(figures, "_draw", lambda made: calls.append(made) or {})
+    figures.draw(change(what, folder), folder)
     assert len(calls) == 1
 
 
-def test_reports_that_draw_at_once_never_write_one_file_together(
-    tmp_path: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("field", CHANGES)
+def test_another_word_is_drawn(folder, monkeypatch, field):
+    calls: list[object] = []
+    monkeypatch.setattr(figures, "_draw", lambda made: calls.append(made) or {})
+    first, second = MADE.panels
+    figures.draw(figure(replace(first, **{field: CHANGES[field]}), second), folder)
+    assert len(calls) == 1
+
+
+def test_other_code_is_other_drawings(folder, monkeypatch, tmp_path):
+    calls: list[object] = []
+    monkeypatch.setattr(figures, "_draw", lambda made: calls.append(made) or {})
+    other = tmp_path / "panels.py"
+    other.write_text("# changed\n")
+    monkeypatch.setattr(figures, "_CODE", (*figures._CODE[:-1], other))
+    figures.draw(MADE, folder)
+    assert len(calls) == 1
+
+
+def test_all_code_that_draws_is_named():
+    names = {path.name for path in figures._CODE}
+    assert names == {"figures.py", "drawing.py", "marks.py", "panels.py", "words.py"}
+
+
+def test_reports_that_draw_at_once_never_write_one_file_together(tmp_path, monkeypatch):
     """Whatever a second report does between the writing of a file and its renaming, both come to an end."""
-    replace, inner = Path.replace, []
+    made, rename, inner = figure(bars(), name="bars"), Path.replace, []
 
     def replace_while_another_draws(path: Path, target: Path) -> Path:
         if not inner:
             inner.append(target)
-            figures.draw(table, "demo", tmp_path)
-        return replace(path, target)
+            figures.draw(made, tmp_path)
+        return rename(path, target)
 
     monkeypatch.setattr(Path, "replace", replace_while_another_draws)
-    drawn = figures.draw(table, "demo", tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in drawn), "drawn-from.sha256"}
+    drawn = figures.draw(made, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in drawn), "bars.sha256"}
     monkeypatch.setattr(figures, "_draw", lambda *_: pytest.fail("drawn again"))
-    figures.draw(table, "demo", tmp_path)
+    figures.draw(made, tmp_path)
 
 
-def test_the_same_numbers_give_the_same_bytes(drawn: list[Path], tmp_path: Path, table: pd.DataFrame) -> None:
-    figures.draw(table, "demo", tmp_path / "again")
-    again = contents(tmp_path / "again")
-    assert again == {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name in again}
+def test_the_same_figure_gives_the_same_bytes(once, tmp_path):
+    figures.draw(figure(*MADE.panels), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in once.iterdir()
+    }
 
 
-def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path, table: pd.DataFrame) -> None:
-    before = dict(mpl.rcParams)
-    figures.draw(table, "demo", tmp_path)
-    assert dict(mpl.rcParams) == before
+def test_inline_takes_the_pages_colours_and_keeps_to_itself(once):
+    svg = figures.inline((once / "frames-1.svg").read_text(encoding="utf-8"), "what it shows")
+    root = ElementTree.fromstring(svg)
+    assert svg.startswith('<svg role="img" aria-label="what it shows"')
+    assert all(f"var(--{name})" in svg for name in ("ink", "muted", "rule", "page", "sans"))
+    assert not any(sign in svg for sign in ("<style", "<metadata", marks.INK, marks.PAPER, marks.RULE, "http://purl"))
+    assert marks.COLOURS[0] in svg
+    ids = {element.get("id") for element in root.iter()} - {None}
+    assert all(f"#{name}" in svg for name in ids)
 
 
-def test_inline_takes_the_pages_colours_and_keeps_to_itself(drawn: list[Path]) -> None:
-    for path in drawn:
-        if path.suffix == ".svg":
-            svg = figures.inline(path.read_text(), "what it shows")
-            ElementTree.fromstring(svg)
-            assert svg.startswith('<svg role="img" aria-label="what it shows"')
-            assert "var(--ink)" in svg
-            assert not any(sign in svg for sign in ("<style", "<metadata", figures.INK, figures.ACCENT, "http://purl"))
+def test_panels_of_one_page_share_no_id(once):
+    parts = [figures.inline((once / f"frames-{place}.svg").read_text(encoding="utf-8"), "") for place in (1, 2)]
+    one, other = ({element.get("id") for element in ElementTree.fromstring(part).iter()} - {None} for part in parts)
+    assert one
+    assert not one & other
+
+
+def test_nothing_slow_is_imported_before_something_is_drawn():
+    code = "import sys, reports.figures; sys.exit(any(name in sys.modules for name in ('matplotlib', 'seaborn')))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -1,4 +1,5 @@
 import math
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -6,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.metrics import METRICS, Column, Metric, best_rows, bounds, cell_text, groups, is_number, spread_text
+from reports.metrics import (
+    METRICS,
+    Column,
+    Metric,
+    best_rows,
+    bounds,
+    cell_text,
+    groups,
+    is_number,
+    spread_text,
+    title,
+    written,
+)
+from results.outline import Quantity
 
 ACCURACY = Column("set_percent", "top1", "Set", "measured", "measured")
 MEMORY = Column("memory", "peak_memory", "Memory", "measured", "measured")
@@ -97,3 +111,20 @@ def test_neighbours_share_a_heading() -> None:
         Column(key, "top1", group, "", "paper") for key, group in [("a", "A"), ("b", "A"), ("c", "B"), ("d", "A")]
     ]
     assert [(title, len(members)) for title, members in groups(columns)] == [("A", 2), ("B", 1), ("A", 1)]
+
+
+def test_a_number_of_which_nothing_else_is_known_bounds_itself() -> None:
+    assert bounds(pd.Series({"a": 97.5}), "a") == (97.5, 97.5)
+
+
+def test_data_sets_are_called_as_in_the_paper_and_others_by_their_names() -> None:
+    assert [title(name) for name in ("k400", "long", "my_set", 3)] == ["K400", "Long set", "my_set", "3"]
+
+
+def test_in_a_sentence_a_number_has_its_unit() -> None:
+    assert (written("top1", 97.512), written("difference", 2.0)) == ("97.5 %", "+2.0 points")
+
+
+@pytest.mark.parametrize("quantity", get_args(Quantity))
+def test_every_quantity_of_a_claim_can_be_written(quantity: str) -> None:
+    assert written(quantity, 12.0).endswith(METRICS[quantity].unit)

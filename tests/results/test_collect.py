@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from results.collect import COLUMNS, COST_COLUMNS, costs, frame
-from results.record import Problem, Record
+from results.collect import COLUMNS, COST_COLUMNS, DAMAGED, NOT_RUN, Unrecorded, costs, frame
+from results.record import Cost, Problem, Record
 from results.store import write_atomic
 
 COST = {
@@ -102,14 +102,23 @@ def test_a_damaged_cost_is_not_known_and_hides_no_other(tmp_path: Path, text: st
     assert list(costs(tmp_path)["parameters"]) == [156_800_000]
 
 
-def test_a_job_whose_record_is_damaged_is_a_row_that_says_so(example: Record) -> None:
-    row = frame([example], {"abc": {"model": {"attention": "joint"}, "seed": 3}}).iloc[1]
-    assert (row["id"], row["status"], row["model.attention"], row["seed"]) == ("abc", "damaged", "joint", 3)
-    assert row[["top1", "wall_s", "parameters"]].isna().all()
+@pytest.mark.parametrize("status", [DAMAGED, NOT_RUN])
+def test_a_job_without_a_record_is_a_row_that_says_so(example: Record, status: str) -> None:
+    job = Unrecorded("abc", status, {"model": {"attention": "joint"}, "seed": 3})
+    row = frame([example], [job]).iloc[1]
+    assert (row["id"], row["status"], row["model.attention"], row["seed"]) == ("abc", status, "joint", 3)
+    assert row[["top1", "wall_s", "parameters", "classes"]].isna().all()
+
+
+def test_what_such_a_job_costs_can_be_known(example: Record) -> None:
+    cost = Cost(parameters=7, multiply_adds=8, attention_multiply_adds=9)
+    found = frame([example], [Unrecorded("abc", NOT_RUN, {}, cost)])
+    assert found["parameters"].tolist() == [160_000, 7]
+    assert found["multiply_adds"].iloc[1] == 8
 
 
 def test_reports_and_results_import_no_torch() -> None:
-    modules = "results.store, results.collect, results.literature, results.statistics, reports.page"
+    modules = "results.store, results.collect, results.literature, results.claims, results.outline, reports.site"
     code = f"import sys, {modules}; print(sorted({{'torch', 'matplotlib', 'seaborn', 'harness'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -6,7 +6,7 @@ from sklearn.metrics import confusion_matrix, recall_score
 
 from results.scores import CROPS, Scores
 from results.statistics import share_interval
-from results.summary import confusion
+from results.summary import confusion, right
 from results.summary import test as summary
 
 
@@ -79,3 +79,11 @@ def test_accuracies_agree_with_counting_by_hand(classes: int, videos: int, seed:
 
 def test_the_loss_of_a_sure_and_wrong_answer_is_a_number() -> None:
     assert summary(scored([[[0.0, 1.0]]], [0]), 1, 1).loss == pytest.approx(25 * np.log(2))
+
+
+def test_which_videos_are_right_is_what_the_accuracy_counts() -> None:
+    made = scored([[[0.9, 0.1]], [[0.2, 0.8]], []], [0, 0, 1], **{"1x1": {"v2": "damaged"}})
+    assert right(made, 1, 1).tolist() == [True, False, False]
+    assert summary(made, 1, 1).top1 == pytest.approx(1 / 3)
+    with pytest.raises(KeyError):
+        right(made, 2, 1)

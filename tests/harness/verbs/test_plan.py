@@ -2,6 +2,10 @@
 
 import json
 
+from harness.suite import load
+from harness.verbs import plan
+from harness.verbs.shell import DATASETS
+from results.store import Store
 from tests.conftest import SMALL_SUITE
 from tests.harness.verbs.conftest import harness
 
@@ -101,3 +105,27 @@ def test_inputs_that_are_missing_are_told(small_suite, tmp_path):
     shown = harness("plan", small_suite, "--root", tmp_path / "runs", "--set", "model.weights=./nothing.pt")
     assert shown.returncode == 0
     assert "! space: model.weights: no such checkpoint: " in shown.stdout
+
+
+COSTS = ("parameters", "multiply_adds", "tflops", "predicted_memory_bytes", "fit", "problem")
+
+
+def test_the_scripts_are_in_the_json_too(small_suite, root, programs, monkeypatch, capsys):
+    programs()
+    monkeypatch.setattr(plan, "_costs", lambda *_: dict.fromkeys(COSTS))  # which take seconds, and are tested above
+    plan.plan(small_suite, root=root, launcher="slurm", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    (array,) = told["scripts"]
+    assert array["jobs"] == [job["id"] for job in told["jobs"]]
+    assert "#SBATCH --array=0-1%2\n" in array["script"]
+    plan.plan(small_suite, root=root, launcher="slurm")
+    shown = capsys.readouterr().out
+    assert "\n# array 1 of 1: space, divided\n#!/bin/bash\n" in shown
+    assert array["script"] in shown
+
+
+def test_what_several_processes_count_is_known_then(small_suite, tmp_path):
+    jobs, store = load(small_suite, sets=["model.attention=[space, joint, divided, axial]"]).jobs, Store(tmp_path)
+    assert len(jobs) == 4
+    plan._count_at_once(jobs, store, DATASETS)
+    assert all(plan._is_known(job, store, DATASETS) for job in jobs)

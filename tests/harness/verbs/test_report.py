@@ -1,9 +1,17 @@
 """`report`, from whole and from damaged records."""
 
+import csv
 import json
 import subprocess
 
-from tests.harness.verbs.conftest import harness
+import pytest
+
+from harness.suite import load
+from harness.verbs import report
+from results.collect import NOT_RUN, Unrecorded, frame
+from results.record import Cost
+from results.store import Store
+from tests.harness.verbs.conftest import REPORT, harness
 
 
 def test_report_is_rendered_again_from_the_records(finished):
@@ -30,3 +38,99 @@ def test_a_damaged_record_is_named_and_the_others_still_load(finished, tmp_path)
         assert "Traceback" not in ended.stderr
     states = [job["state"] for job in json.loads(harness("status", suite, "--root", copy, "--json").stdout)[0]["jobs"]]
     assert states == ["damaged", "done"]
+
+
+def test_its_table_has_the_papers_rows_and_what_was_measured_in_columns_of_its_own(finished):
+    suite, root = finished
+    assert harness("report", suite, "--root", root).returncode == 0
+    with (root / "reports" / "small" / "table1.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["scheme"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["Space", "Joint Space-Time", "Divided Space-Time", "Sparse Local Global", "Axial"]
+    assert {name for name, row in rows.items() if row["top1_percent motion 1 × 1 of 16"]} == {
+        "Space", "Divided Space-Time"
+    }  # fmt: skip
+    assert rows["Joint Space-Time"]["paper top1 k400"] == "78.1"
+
+
+SUITE = """\
+title: Made up
+base:
+  model: {name: timesformer, size: demo}
+  data: motion
+  clip: {frames: 8, size: 32}
+  recipe: demo
+matrix:
+  model.attention: [space, divided]
+scales:
+  paper: {data: ssv2, clip.size: 48, test: TEST}
+"""
+
+
+def loaded(tmp_path, rows=REPORT, test="{clips: 2, crops: 3}", matrix="", scale="demo"):
+    path, text = tmp_path / "made_up.yaml", SUITE.replace("TEST", test).replace("scales:", f"{matrix}scales:")
+    path.write_text((text.replace("ssv2", "[ssv2]") if matrix else text) + rows, encoding="utf-8")
+    return load(path, scale)
+
+
+def rows_of(suite):
+    bare = frame([], [Unrecorded(job.id, NOT_RUN, job.spec.content()) for job in suite.jobs])
+    return {job.label: report._rows(suite.jobs, suite.report, bare).get(job.id) for job in suite.jobs}
+
+
+def test_jobs_stand_in_the_papers_rows(tmp_path):
+    assert rows_of(loaded(tmp_path)) == {"space": "Space", "divided": "Divided Space-Time"}
+
+
+def test_data_sets_and_seeds_share_a_row(tmp_path):
+    suite = loaded(tmp_path, matrix="  data: [motion, appearance]\n  seeds: [[0, 1]]\n")
+    assert len(suite.jobs) == 8
+    assert set(rows_of(suite).values()) == {"Space", "Divided Space-Time"}
+    assert all(("space" in label) == (row == "Space") for label, row in rows_of(suite).items())
+
+
+def test_where_several_variants_would_stand_in_one_row_none_does(tmp_path):
+    suite = loaded(tmp_path, REPORT.replace("Space: {model.attention: space}", "Space: {data: motion}"))
+    assert rows_of(suite) == {"space": None, "divided": "Divided Space-Time"}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The crops that are counted, instead of counting them."""
+    crops = []
+
+    def job_cost(job, store, datasets, crop=None):
+        crops.append((job.spec.data.name, crop))
+        return Cost(parameters=5, multiply_adds=100 if job.spec.model.attention == "space" else 200,
+                    attention_multiply_adds=1)  # fmt: skip
+
+    monkeypatch.setattr(report, "job_cost", job_cost)
+    return crops
+
+
+@pytest.mark.parametrize(
+    ("test", "views", "crop"),
+    [
+        ("{clips: 2, crops: 3}", 6, 48),
+        ("{clips: cover, crops: 3}", None, 48),
+        ("{clips: 1, crops: 1, size: 64}", 1, 64),
+    ],
+)
+def test_rows_are_counted_at_the_papers_scale_with_all_views_of_its_test(tmp_path, asked, test, views, crop):
+    found = report._counted(loaded(tmp_path, test=test), Store(tmp_path), tmp_path / "datasets.yaml")
+    costs = {"Space": 100, "Divided Space-Time": 200}
+    assert {row: cost.multiply_adds for row, cost in found.items()} == {
+        row: views and views * adds for row, adds in costs.items()
+    }
+    assert asked == [("ssv2", crop)] * 2
+
+
+def test_what_was_not_run_is_counted_only_where_a_figure_shows_it(tmp_path, asked):
+    figure = "report:\n  figures: [{name: a, title: t, y: QUANTITY, panels: [{x: clip.size}]}]\n"
+    found = {}
+    for quantity in ("gmacs", "top1"):
+        suite = loaded(tmp_path, figure.replace("QUANTITY", quantity))
+        standings = report.standing.of(suite.jobs, Store(tmp_path))
+        found[quantity] = report._frame(suite, Store(tmp_path), tmp_path / "datasets.yaml", standings)
+    assert found["gmacs"]["multiply_adds"].tolist() == [100, 200]
+    assert found["top1"]["multiply_adds"].isna().all()
+    assert set(found["top1"]["status"]) == {NOT_RUN}

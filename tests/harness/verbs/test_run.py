@@ -2,11 +2,21 @@
 
 import os
 
+import pytest
 import torch
+import typer
 
+from harness import standing
+from harness.errors import HarnessError
+from harness.files import Order
 from harness.locks import hold
+from harness.queue import UNKNOWN, Queued
+from harness.standing import Standing
+from harness.suite import load
+from harness.verbs import run
+from results.store import Store
 from tests.conftest import PROJECT
-from tests.harness.verbs.conftest import TABLE1, harness
+from tests.harness.verbs.conftest import REPORT, TABLE1, harness
 
 
 def test_a_second_run_recomputes_nothing(finished):
@@ -21,7 +31,7 @@ def test_a_second_run_recomputes_nothing(finished):
 def test_a_suite_without_a_report_compares_its_variants(finished, tmp_path):
     suite, root = finished
     plain = tmp_path / "plain.yaml"
-    plain.write_text(suite.read_text(encoding="utf-8").replace("reports: [table1]\n", ""), encoding="utf-8")
+    plain.write_text(suite.read_text(encoding="utf-8").replace(REPORT, ""), encoding="utf-8")
     ended = harness("run", plain, "--root", root)
     assert ended.returncode == 0
     assert "attention divided" in ended.stdout
@@ -72,3 +82,74 @@ def test_two_runs_on_one_output_folder_are_refused(finished):
         ended = harness("run", suite, "--root", root)
     assert ended.returncode == 2
     assert f"is in use by process {os.getpid()} on " in ended.stderr
+
+
+@pytest.fixture
+def standings(small_suite, root, monkeypatch):
+    """Let the suite's first job stand so, until it has a record."""
+    suite, store = load(small_suite, only=["model.attention=space"]), Store(root)
+
+    def so(**how):
+        (job,) = suite.jobs
+        Order(job.spec, "demo", job.label, root, None).write()
+
+        def of(jobs, store):
+            record = store.read(job.id)
+            state = {"state": record.status, "record": record} if record else {"state": "not run"}
+            return [Standing(job, folder=store.job_folder(job.id), **{**state, **how})]
+
+        monkeypatch.setattr(standing, "of", of)
+        return suite, store, job
+
+    return so
+
+
+@pytest.fixture
+def submitted(monkeypatch):
+    """What is submitted, instead of submitting it."""
+    found = []
+    monkeypatch.setattr(run, "_submit", lambda jobs, **_: found.append([job.id for job in jobs]))
+    monkeypatch.setattr(run.preflight, "check_inputs", lambda *_: None)
+    return found
+
+
+def submit(suite, root, *retry):
+    with pytest.raises(typer.Exit) as ended:
+        run.run(suite.path, only=["model.attention=space"], launcher="slurm", retry=list(retry), root=root)
+    return ended.value.exit_code
+
+
+def test_what_slurm_killed_for_its_memory_is_recorded_and_runs_again_only_when_asked(
+    standings, submitted, root, capsys
+):
+    suite, store, job = standings(ended=Queued("12", "OUT_OF_MEMORY"))
+    assert submit(suite, root, run.Retry.failed) == 0
+    assert (store.read(job.id).status, submitted) == ("oom", [])
+    told = capsys.readouterr()
+    assert (
+        "SLURM says OUT_OF_MEMORY of job 12: it needs more than `resources.mem_gb` gave it; `--retry oom`" in told.err
+    )
+    assert told.out.endswith("0 to run\nNothing is queued or running; `report` renders what there is\n")
+    assert submit(suite, root, run.Retry.oom) == 0
+    assert submitted == [[job.id]]
+    assert "the same command with --wait follows them" in capsys.readouterr().out
+
+
+def test_what_was_killed_for_its_memory_and_never_recorded_runs_again_when_asked(standings, submitted, root):
+    suite, store, job = standings(ended=Queued("12", "OUT_OF_MEMORY"))
+    assert submit(suite, root, run.Retry.all) == 0
+    assert (store.read(job.id), submitted) == (None, [[job.id]])
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_where_nobody_knows_what_slurm_has_nothing_is_submitted(standings, submitted, root, state):
+    suite, *_ = standings(state=state, queued=Queued("", UNKNOWN, "slurm/x.json cannot be read"))
+    with pytest.raises(HarnessError, match=r"so nothing was submitted: slurm/x.json cannot"):
+        run.run(suite.path, only=["model.attention=space"], launcher="slurm", root=root)
+    assert submitted == []
+
+
+def test_what_is_done_needs_no_answer_of_slurm(standings, submitted, root):
+    suite, *_ = standings(state="done", queued=Queued("", UNKNOWN, "slurm/x.json cannot be read"))
+    assert submit(suite, root) == 0
+    assert submitted == []

@@ -1,0 +1,136 @@
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reports import assemble
+from reports.beside import Counted
+from reports.content import Report, SuiteInfo
+from results.collect import NOT_RUN, Unrecorded, frame
+from results.literature import chosen
+from results.outline import Axis, Claim, Condition, Curves, Outline
+from results.record import Record
+from tests.reports.conftest import SCHEMES, unrecorded
+
+INFO = SuiteInfo("made_up", "Made up", "What is best?", "demo")
+ROWS: Mapping[str, Any] = {row: {"model.attention": scheme} for scheme, row in SCHEMES.items()}
+TABLE_1 = Outline(published=("table1",), rows=dict(ROWS))
+
+
+def jobs_of(found: pd.DataFrame, rows: bool = False) -> assemble.Jobs:
+    once = found.drop_duplicates("id").set_index("id")
+    schemes, sets = once["model.attention"].to_dict(), once["data.name"].to_dict()
+    return assemble.Jobs(
+        frame=found,
+        labels={id_: f"{schemes[id_]} · {sets[id_]} · seed {once['seed'][id_]}" for id_ in schemes},
+        names={id_: f"{schemes[id_]} · {sets[id_]}" for id_ in schemes},
+        variants={id_: (("model.attention", schemes[id_]), ("data.name", sets[id_])) for id_ in schemes},
+        asked={id_: [(sets[id_], 1, 3, 32)] for id_ in schemes},
+        rows={id_: SCHEMES[scheme] for id_, scheme in schemes.items()} if rows else {},
+    )
+
+
+def report(found: pd.DataFrame, outline: Outline, info: SuiteInfo = INFO, **jobs: Any) -> Report:
+    published = chosen(outline) if outline.published else None
+    counted = {"Space": Counted(86_000_000, None)} if outline.published else {}
+    return assemble.report(
+        info, outline, replace(jobs_of(found, bool(outline.rows)), **jobs), published, counted, ["bad"]
+    )
+
+
+def test_a_suite_without_a_report_compares_its_variants(records: pd.DataFrame) -> None:
+    made = report(records, Outline())
+    (table,) = made.tables
+    assert table.name == "comparison"
+    assert table.frame["scheme"].tolist() == [f"attention {scheme}" for scheme in SCHEMES]
+    assert [figure.name for figure in made.figures] == ["accuracy", "cost"]
+    assert (made.findings, made.problems, made.suite) == ((), ["bad"], INFO)
+
+
+def test_published_rows_stand_beside_under_the_name_of_their_file(records: pd.DataFrame) -> None:
+    (table,) = report(records, TABLE_1).tables
+    assert table.name == "table1"
+    assert table.frame["scheme"].tolist()[:5] == list(SCHEMES.values())
+    assert table.frame["counted parameters"].tolist()[0] == 86.0
+    assert "at the paper's scale" in table.caption
+    assert any(note.startswith("Published") for note in table.notes)
+
+
+def test_figures_that_the_suite_asks_for_take_the_place_of_those_of_every_suite(records: pd.DataFrame) -> None:
+    figure = Curves(name="mine", title="t", panels=(Axis(x="clip.size"),), series="model.attention")
+    made = report(records, Outline(figures=(figure,)))
+    assert [each.name for each in made.figures] == ["mine"]
+    assert made.figures[0].caption.startswith("t. ")
+
+
+def test_claims_are_judged_by_the_names_of_variants(records: pd.DataFrame) -> None:
+    claim = Claim(
+        claim="So it is",
+        holds=(Condition(of={"model.attention": "space", "data.name": "motion"}, near="chance", by=10),),
+    )
+    (finding,) = report(records, TABLE_1.model_copy(update={"findings": (claim,)})).findings
+    assert (finding.claim, finding.verdict) == ("So it is", "shown")
+    assert finding.evidence == "space · motion 27.0 % (asked for: within 10.0 points of chance, 25.0 %)"
+
+
+def test_what_was_not_run_has_a_name_and_no_record(records: pd.DataFrame, finished: list[Record]) -> None:
+    found = frame(finished[1:], [unrecorded("space", "appearance")])
+    made = report(found, Outline())
+    assert list(made.labels) == list(dict.fromkeys(found["id"]))
+    assert NOT_RUN not in set(made.records["status"])
+    assert len(made.records) == 9
+    assert made.tables[0].frame.iloc[-1]["scheme"] in {"attention space", "attention axial"}
+
+
+def answers(found: pd.DataFrame) -> dict[str, str]:
+    return dict(each.split(" (1 × 3 of 32): ") for each in report(found, Outline()).answers)
+
+
+def test_the_answer_names_the_best_and_those_level_with_it(records: pd.DataFrame) -> None:
+    assert answers(records)["Motion set"] == (
+        "attention divided is the most accurate, 98.5 % (not told apart by their intervals: attention joint)."
+    )
+
+
+def test_one_that_nobody_comes_near_is_told_so(records: pd.DataFrame) -> None:
+    best = records.assign(top1_low=records["top1"] - 0.001)
+    assert answers(best)["Motion set"] == (
+        "attention divided is the most accurate, 98.5 % (no other is within its uncertainty)."
+    )
+
+
+def test_the_answer_says_what_is_missing(mixed: pd.DataFrame) -> None:
+    found = answers(mixed)
+    assert "is the most accurate of the 3 measured so far, 98.5 % " in found["Appearance set"]
+    assert found["Motion set"] == "attention space, 27.0 %, the only one measured so far."
+
+
+def test_before_anything_ran_the_answer_is_that_nothing_was_measured() -> None:
+    made = report(frame([], [unrecorded("space", "motion")]), Outline())
+    assert made.answers == ("Motion set (1 × 3 of 32): nothing was measured yet.",)
+    assert made.records.empty
+
+
+def test_of_one_variant_alone_there_is_nothing_to_compare(record_of: Callable[..., Record]) -> None:
+    assert answers(frame([record_of("space", "motion")])) == {"Motion set": "attention space, 27.0 %."}
+
+
+def test_top_5_has_no_answer_of_its_own(record_of: Callable[..., Record]) -> None:
+    record = record_of("space", "motion")
+    record = record.model_copy(update={"tests": [record.tests[0].model_copy(update={"top5": 0.9})]})
+    assert len(report(frame([record]), Outline()).answers) == 1
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_answers_are_of_what_was_measured_whatever_the_paper_says(records: pd.DataFrame, scale: str) -> None:
+    made = report(records, TABLE_1, replace(INFO, scale=scale))
+    assert [each.partition(" (")[0] for each in made.answers] == ["Appearance set", "Motion set"]
+    assert made.answers[1].startswith("Motion set (1 × 3 of 32): Divided Space-Time is the most accurate, 98.5 %")
+
+
+def test_a_damaged_record_is_a_record_all_the_same(finished: list[Record]) -> None:
+    found = frame(finished[1:], [Unrecorded(finished[0].id, "damaged", finished[0].spec)])
+    made = report(found, Outline())
+    assert "damaged" in set(made.records["status"])
