@@ -15,7 +15,6 @@ import torch
 from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 
-from harness.data.augment import to_input
 from harness.errors import HarnessError
 from harness.spec import JobSpec
 from harness.trained import Clip
@@ -118,6 +117,8 @@ class Seen:
 
 def seen(model: nn.Module, spec: JobSpec, clips: Iterable[Clip]) -> Iterator[Seen]:
     """One clip after the other, in single precision whatever the job's. Raises HarnessError as `rollout` does."""
+    from harness.data.augment import to_input  # with torchvision, seconds that neighbourhoods need not wait
+
     device = next(model.parameters()).device
     for clip in clips:
         frames = torch.from_numpy(clip.frames).to(device)[None]

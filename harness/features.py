@@ -38,8 +38,8 @@ class Separation:
     accuracy: float
     """Share of videos whose class most of their nearest `neighbours` have, none of which is the video itself.
 
-    It falls below chance where a video's nearest are those of other classes that look the same: to a model that does
-    not tell the order of frames, the clips of `motion` that end where others begin."""
+    It falls below chance where a video's nearest are of other classes: for a model that does not tell the order of
+    frames, the videos of `motion` that hold the same frames in other orders."""
     neighbours: int
     chance: float
     """The accuracy of naming the most frequent class."""

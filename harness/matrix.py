@@ -2,8 +2,8 @@
 
 As in GitHub Actions: `exclude` drops combinations, `include` extends those whose axis values agree with it and is a
 combination of its own where none do. A scale, and then `--set`, is laid over every combination; where one of them
-names an axis it gives the axis other values. A scale may have a `matrix`, `include` and `exclude` of its own, which take
-the place of the suite's.
+names an axis it gives the axis other values. A scale may have a `matrix`, `include` and `exclude` of its own, which
+take the place of the suite's.
 """
 
 import itertools

@@ -54,7 +54,8 @@ def _parsed(text: str, values: str) -> list[Any]:
 def facts(job: Job) -> dict[str, Any]:
     """Every leaf of what names a job, its seed as `seeds`."""
     content = job.spec.content()
-    return _leaves("", {**content, "seeds": content.pop("seed")})
+    seed = content.pop("seed")
+    return _leaves("", {**content, "seeds": seed})
 
 
 def _leaves(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def read(doc: document.Document, mistakes: list[Mistake]) -> Outline:
 
 def check(outline: Outline, jobs: Sequence[Job], scale: Scale, doc: document.Document) -> Iterator[Mistake]:
     """What of the outline these jobs, all of a scale, cannot show."""
-    of_jobs = [{key: value for key, value in facts(job).items() if key != "seeds"} for job in jobs]  # records: seed
+    of_jobs = [_facts(job) for job in jobs]
     for path, chosen in _choices(outline, scale):
         problem = _problem(chosen, of_jobs)
         if problem:
@@ -54,6 +54,22 @@ def check(outline: Outline, jobs: Sequence[Job], scale: Scale, doc: document.Doc
         if figure.name in names:
             yield _mistake(doc, ("figures", index, "name"), f"two figures are named {figure.name} at {scale} scale")
         names.add(figure.name)
+
+
+def check_rows(outline: Outline, jobs: Sequence[Job], doc: document.Document) -> Iterator[Mistake]:
+    """Rows in which no job stands, of all scales' jobs."""
+    of_jobs = [_facts(job) for job in jobs]
+    for name, chosen in outline.rows.items():
+        problems = [_problem(each, of_jobs) for each in outline.choices(name)]
+        for place, problem in enumerate(problems):
+            if problem:
+                yield _mistake(doc, ("rows", name, *(() if isinstance(chosen, dict) else (place,))), problem)
+
+
+def _facts(job: Job) -> dict[str, Any]:
+    """The values by which a job is chosen, under the names that they have in records."""
+    found = facts(job)
+    return {"seed": found.pop("seeds"), **found}
 
 
 def _figures(outline: Outline, scale: Scale) -> Iterator[tuple[int, Curves]]:

@@ -23,7 +23,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "jitter": [256 / 224, 320 / 224],
         "flip": True,
     },
-    # facebookresearch/SlowFast, configs/Kinetics/SLOWFAST_8x8_R50.yaml and its likes: from scratch. A warm-up there begins
+    # facebookresearch/SlowFast, configs/Kinetics/SLOWFAST_8x8_R50.yaml: from scratch. A warm-up there begins
     # at a rate of 0.01, here at 0. Batch norms are not decayed (BN.WEIGHT_DECAY), and convolutions have no biases.
     "slowfast": {
         "optimizer": "sgd",

@@ -65,6 +65,8 @@ def load(
     plain.setdefault(scale, jobs)
     for each in () if mistakes or others or reader.mistakes else matrix.SCALES:
         mistakes += outline.check(report, plain[each], each, doc)
+    if not (mistakes or others or reader.mistakes):
+        mistakes += outline.check_rows(report, [job for jobs_of in plain.values() for job in jobs_of], doc)
     mistakes += [each for each in others if each.key != "data.name" or each.problem == REQUIRED]  # of sets not used
     if not (mistakes or reader.mistakes or jobs):
         mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))

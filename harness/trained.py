@@ -103,7 +103,10 @@ def spread(videos: Sequence[Video], wanted: int) -> list[int]:
         of_class.setdefault(video.label, []).append(place)
     known = sorted(of_class)
     labels = [known[round(place)] for place in np.linspace(0, len(known) - 1, min(wanted, len(known)))]
-    rounds = zip_longest(*(of_class[label] for label in labels))
+    # Of each class another place in its list: where classes show the same scenes, those are listed in the same order.
+    starts = [place % len(of_class[label]) for place, label in enumerate(labels)]
+    turned = (of_class[label][start:] + of_class[label][:start] for label, start in zip(labels, starts, strict=True))
+    rounds = zip_longest(*turned)
     return [place for each in rounds for place in each if place is not None][:wanted]
 
 

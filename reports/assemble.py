@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from reports.comparison import Asked, Variants
 from reports.content import Figure, Report, SuiteInfo, Table
 from reports.metrics import Column, bounds, is_number, written
 from results import claims
+from results.answers import Compare, nothing
 from results.collect import NOT_RUN
 from results.outline import Outline
 
@@ -28,6 +30,8 @@ class Jobs:
     asked: Mapping[str, Sequence[Asked]]
     rows: Mapping[str, str]
     """The row of the paper that a job stands in; of some."""
+    compare: Compare = nothing
+    """Of the jobs' records."""
 
 
 def report(
@@ -43,13 +47,13 @@ def report(
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
     own = Table(
         name=outline.published[0] if outline.published else "comparison",
-        frame=comparison.table(jobs.frame, rows, jobs.asked),
+        frame=_with_level(comparison.table(jobs.frame, rows, jobs.asked), rows, jobs),
         columns=comparison.columns(jobs.frame, jobs.asked),
         caption=comparison.caption(suite.scale),
-        notes=tuple(comparison.splits(records, jobs.variants)),
+        notes=(*comparison.splits(records, jobs.variants), LEVEL),
     )
     table = own if published is None else beside.beside(own, published, counted, suite.scale)
-    findings = [claims.judge(claim, jobs.frame, jobs.names, written) for claim in outline.findings]
+    findings = [claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare) for claim in outline.findings]
     drawn = [plots.curves(spec, jobs.frame, jobs.variants, jobs.rows) for spec in outline.figures]
     general: list[Figure | None] = [] if drawn else [plots.accuracy(table, rows, jobs.frame), plots.cost(rows, records)]
     return Report(
@@ -62,6 +66,38 @@ def report(
         labels=dict(jobs.labels),
         problems=problems,
     )
+
+
+LEVEL: Final = (
+    "≈ best: on the same videos not told apart from the best by McNemar's test, of several seeds a permutation test."
+)
+COMPARED_MOST: Final = 50
+"""Rows up to which each is compared with the best: every comparison reads two files of scores at least."""
+
+
+def _with_level(table: pd.DataFrame, rows: comparison.Rows, jobs: Jobs) -> pd.DataFrame:
+    """The table with `<accuracy>.level`: whether a row's videos do not tell it from the best of its column."""
+    for test in comparison.tests(jobs.frame, jobs.asked) if len(table) <= COMPARED_MOST else ():
+        key = comparison.key(test)
+        measured = [
+            (value, str(name)) for name, value in zip(table["scheme"], table[key], strict=True) if is_number(value)
+        ]
+        if len(measured) > 1:
+            best = max(measured, key=lambda each: each[0])[1]
+            table[f"{key}.level"] = [_is_level(str(name), best, test, rows, jobs) for name in table["scheme"]]
+    return table
+
+
+def _is_level(name: str, best: str, test: Asked, rows: comparison.Rows, jobs: Jobs) -> bool | None:
+    data, clips, crops, size = test
+    tested = set(jobs.frame["id"][(jobs.frame["data.name"] == data) & (jobs.frame["status"] == "done")])
+    ours, others = ([(id_, clips, crops, size) for id_ in rows[each] if id_ in tested] for each in (name, best))
+    found = jobs.compare(ours, others) if name != best else None
+    return None if found is None else not found.tells_apart
+
+
+_COMPARED: Final = ("not told apart on the same videos", "told apart from all others on the same videos")
+_BY_INTERVAL: Final = ("not told apart by their intervals", "no other is within its uncertainty")
 
 
 def _leader(frame: pd.DataFrame, column: Column) -> str:
@@ -78,7 +114,15 @@ def _leader(frame: pd.DataFrame, column: Column) -> str:
         return f"{where}: {best['scheme']}, {text}{only}."
     least, _ = bounds(best, column.key)
     others = measured[measured["scheme"] != best["scheme"]]
-    level = others[others[column.key] >= least]["scheme"].tolist()
-    beside = f"not told apart by their intervals: {', '.join(level)}" if level else "no other is within its uncertainty"
+    level = [row["scheme"] for _, row in others.iterrows() if _near(row, column.key, least)]
+    compared = any(isinstance(row.get(f"{column.key}.level"), bool) for _, row in others.iterrows())
+    how, none = _COMPARED if compared else _BY_INTERVAL
+    beside = f"{how}: {', '.join(level)}" if level else none
     among = "" if len(measured) == owed else f" of the {len(measured)} measured so far"
     return f"{where}: {best['scheme']} is the most accurate{among}, {text} ({beside})."
+
+
+def _near(row: "pd.Series[Any]", key: str, least: float) -> bool:
+    """Whether a row is level with the best: by the same videos, else by the interval of the best."""
+    level = row.get(f"{key}.level")
+    return level if isinstance(level, bool) else row[key] >= least

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from reports import videos
-from reports.metrics import NOT_MEASURED, NOT_RUN, NOT_TESTED, SPREADS, WORDS, Column, percent_of, title
+from reports.metrics import NOT_MEASURED, NOT_TESTED, SPREADS, WORDS, Column, percent_of, title
+from results.collect import NOT_RUN
 from results.statistics import mean_std
 
 Variants = Mapping[str, Sequence[tuple[str, str]]]
@@ -57,24 +58,33 @@ def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]
     )
     keys = [column.key for column in columns(records, asked)]
     return found[
-        ["scheme", *(name for key in keys for name in map(str, found) if name == key or name.startswith(f"{key}."))]
+        ["scheme", *(name for each in keys for name in map(str, found) if name == each or name.startswith(f"{each}."))]
     ]
 
 
 def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tuple[Column, ...]:
     """What there is to show: an accuracy for each data set and test that was asked for or made, by data set."""
-    made = records.dropna(subset=_TEST)[_TEST].drop_duplicates().itertuples(index=False, name=None)
-    tests = list(dict.fromkeys([*chain.from_iterable(asked.values()), *made]))
-    sets = list(dict.fromkeys(data for data, *_ in tests))
-    tests.sort(key=lambda test: sets.index(test[0]))
-    five = {data for data, *_ in records.dropna(subset=["top5"])[_TEST].itertuples(index=False, name=None)}
+    five = set(records["data.name"][records["top5"].notna()])
     accuracies = [
-        Column(_key(*each, metric), metric, title(each[0]), f"{word}, {_test(*each[1:])}", "measured")
-        for each in tests
+        Column(key(each, metric), metric, title(each[0]), f"{word}, {_test(*each[1:])}", "measured")
+        for each in tests(records, asked)
         for metric, word in (("top1", "top-1"), ("top5", "top-5"))
         if metric == "top1" or each[0] in five
     ]
     return (*COSTS, *accuracies, *_MEASURED)
+
+
+def tests(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
+    """Every test that was asked for or made, by data set."""
+    made = records.dropna(subset=_TEST)[_TEST].drop_duplicates().itertuples(index=False, name=None)
+    found = list(dict.fromkeys([*chain.from_iterable(asked.values()), *(_plain(*each) for each in made)]))
+    sets = list(dict.fromkeys(data for data, *_ in found))
+    return sorted(found, key=lambda test: sets.index(test[0]))
+
+
+def _plain(data: Any, clips: Any, crops: Any, size: Any) -> Asked:
+    """A test of a DataFrame, from which numbers come back as floats."""
+    return str(data), "cover" if clips == "cover" else int(clips), int(crops), int(size)
 
 
 def splits(records: pd.DataFrame, variants: Variants) -> list[str]:
@@ -106,28 +116,28 @@ def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -
         first = counted.iloc[0]
         row |= {"parameters_millions": first["parameters"] / 1e6, "gmacs_per_view": first["multiply_adds"] / 1e9}
     measured = jobs_of[jobs_of["clips_per_s"].notna()]
-    if len(measured):
+    if len(measured) == len(asked):  # of fewer a sum would look cheap
         row |= {"clips_per_s": float(measured["clips_per_s"].median())}
         row |= {"device_minutes": float(measured["device_hours"].sum()) * 60}
         peaks = measured["peak_memory_bytes"].dropna()
         row["peak_memory_mib"] = float(peaks.max()) / 2**20 if len(peaks) else NOT_MEASURED
     for test in dict.fromkeys(chain.from_iterable(asked.values())):
         owing = [id_ for id_ in asked if test in asked[id_]]
-        for key in (_key(*test), _key(*test, "top5")):
-            row |= {key: _state(runs, owing) or NOT_TESTED, f"{key}.owed": len(owing)}
-    for each, tests in runs.dropna(subset=_TEST).groupby(_TEST, sort=False):
-        for metric in ("top1", "top5") if tests["top5"].notna().all() else ("top1",):
-            row |= _accuracy(_key(*each, metric), tests, metric)
+        for name in (key(test), key(test, "top5")):
+            row |= {name: _state(runs, owing) or NOT_TESTED, f"{name}.owed": len(owing)}
+    for each, group in runs.dropna(subset=_TEST).groupby(_TEST, sort=False):
+        for metric in ("top1", "top5") if group["top5"].notna().all() else ("top1",):
+            row |= _accuracy(key(_plain(*each), metric), group, metric)
     return row
 
 
-def _accuracy(key: str, tests: pd.DataFrame, metric: str) -> dict[str, Any]:
+def _accuracy(name: str, tested: pd.DataFrame, metric: str) -> dict[str, Any]:
     """Mean over seeds in percent, with its spread."""
-    mean, std = mean_std([float(value) * 100 for value in tests[metric]])
-    cell = {key: mean, f"{key}.seeds": len(tests)}
+    mean, std = mean_std([float(value) * 100 for value in tested[metric]])
+    cell = {name: mean, f"{name}.seeds": len(tested)}
     if std is not None or metric != "top1":  # only of that an interval over videos is kept
-        return cell | {f"{key}.std": std}
-    return cell | {f"{key}.{end}": percent_of(tests[f"top1_{end}"].iloc[0]) for end in ("low", "high")}
+        return cell | {f"{name}.std": std}
+    return cell | {f"{name}.{end}": percent_of(tested[f"top1_{end}"].iloc[0]) for end in ("low", "high")}
 
 
 def _state(runs: pd.DataFrame, ids: Sequence[str]) -> str | None:
@@ -137,8 +147,10 @@ def _state(runs: pd.DataFrame, ids: Sequence[str]) -> str | None:
     return worst or (NOT_RUN if NOT_RUN in found.values or found.index.nunique() < len(ids) else None)
 
 
-def _key(data: Any, clips: Any, crops: Any, size: Any, metric: str = "top1") -> str:
-    return f"{metric}_percent {data} {_test(clips, crops, size)}"
+def key(test: Asked, metric: str = "top1") -> str:
+    """The column of a test's accuracy."""
+    data, *how = test
+    return f"{metric}_percent {data} {_test(*how)}"
 
 
 def _test(clips: Any, crops: Any, size: Any) -> str:

@@ -195,19 +195,25 @@ def _counted(column: Neighbours) -> Iterator[str]:
 
 def _grid(axes: "Axes", column: Neighbours, frame: int, colours: Mapping[str, str]) -> None:
     """One frame's patches; those of several attentions have a stripe of each colour."""
+    from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
     height, width = next(iter(column.patches.values())).shape[1:]
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
     axes.spines[:].set(visible=True, color=MUTED, linewidth=0.8)
+    fills, edges = [], []
     for row, across in np.ndindex(height, width):
         place = (frame, row, across)
         inside = [colours[step] for step, seen in column.patches.items() if seen[place]]
-        stripes = [QUERY] if place == column.query else inside or ["none"]
-        for stripe, colour in enumerate(stripes):
-            part = 1 / len(stripes)
-            axes.add_patch(Rectangle((across + stripe * part, row), part, 1, facecolor=colour, linewidth=0))
-        axes.add_patch(Rectangle((across, row), 1, 1, facecolor="none", edgecolor=PAPER if inside else RULE, lw=0.6))
+        stripes = [QUERY] if place == column.query else inside
+        part = 1 / max(len(stripes), 1)
+        fills += [
+            Rectangle((across + stripe * part, row), part, 1, facecolor=colour, linewidth=0)
+            for stripe, colour in enumerate(stripes)
+        ]
+        edges.append(Rectangle((across, row), 1, 1, fill=False, edgecolor=PAPER if inside else RULE, linewidth=0.6))
+    for patches in filter(None, (fills, edges)):
+        axes.add_collection(PatchCollection(patches, match_original=True))
 
 
 # Rollouts
@@ -250,9 +256,9 @@ def _rollout(videos: Sequence[Looked], title: str) -> "Figure":
 
 
 def _told(video: Looked) -> str:
-    said = f"predicted {video.probability:.0%}"
+    said = f"predicted, {100 * video.probability:.0f} %"
     return f"{video.label} · {said}" if video.predicted == video.label else (
-        f"{video.label} · taken for: {video.predicted}, {video.probability:.0%}"
+        f"{video.label} · taken for: {video.predicted}, {100 * video.probability:.0f} %"
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeGuard
 
 import pandas as pd
 
-from results.collect import DAMAGED, NOT_RUN
+from results.collect import DAMAGED
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def written(metric: str, value: float) -> str:
     """A number in running text, with its unit: `97.5 %`."""
     return f"{METRICS[metric].text(value)} {METRICS[metric].unit}"
 
+
 Origin = Literal["paper", "counted", "measured"]
 
 
@@ -70,8 +71,8 @@ Origin = Literal["paper", "counted", "measured"]
 class Column:
     """One column of numbers: `key` in the DataFrame, `group` and `label` above it, and where its numbers come from.
 
-    `key.low`, `key.high` (95 % interval), `key.std`, `key.seeds` and `key.owed` (how many seeds should have given it)
-    may stand beside it in the DataFrame.
+    `key.low`, `key.high` (95 % interval), `key.std`, `key.seeds`, `key.owed` (how many seeds should have given it) and
+    `key.level` (whether the data do not tell it from the best) may stand beside it in the DataFrame.
     """
 
     key: str
@@ -125,7 +126,8 @@ def cell_text(row: "pd.Series[Any]", column: Column) -> str:
 def spread_text(row: "pd.Series[Any]", column: Column) -> str:
     """What is known of the number's uncertainty: "94.3–98.9" (95 % interval), "±0.4, 3 seeds", or nothing.
 
-    Where fewer jobs gave the number than owe it: "±0.4, 2 of 3 seeds".
+    Where fewer jobs gave the number than owe it: "±0.4, 2 of 3 seeds"; where it is not told apart from the best of its
+    column: "±0.4, ≈ best".
     """
     low, high, std, seeds, owed = (row.get(f"{column.key}.{name}") for name in ("low", "high", "std", "seeds", "owed"))
     text = METRICS[column.metric].text
@@ -135,6 +137,8 @@ def spread_text(row: "pd.Series[Any]", column: Column) -> str:
         parts.append(f"{seeds:.0f} of {owed:.0f} seeds")
     elif is_number(seeds) and is_number(std):
         parts.append(f"{seeds:.0f} seeds")
+    if row.get(f"{column.key}.level") is True:
+        parts.append("≈ best")
     return ", ".join(parts)
 
 

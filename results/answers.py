@@ -1,12 +1,15 @@
 """Which videos a job's model answers rightly in one test, from its score file: what variants are compared by."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from results import scores, summary
+from results import paired, scores, summary
 from results.record import Record, RecordError, Test
 
 
@@ -41,3 +44,40 @@ def read(folder: Path, record: Record, test: Test) -> Answers:
     except KeyError:
         name = scores.protocol_name(test.clips, test.crops)
         raise RecordError(f"{path}: holds no scores of the test {name}; {remedy}") from None
+
+
+Tested = tuple[str, int | Literal["cover"], int, int]
+"""A job's id and one of its tests: clips, crops, size."""
+Compare = Callable[[Sequence[Tested], Sequence[Tested]], paired.Difference | None]
+"""The difference of two variants, given by their seeds; None where they did not answer the same videos."""
+
+
+def nothing(_a: Sequence[Tested], _b: Sequence[Tested]) -> None:
+    """Compares no variants, as where no scores are at hand."""
+
+
+def comparing(records: Mapping[str, Record], folder: Callable[[str], Path]) -> Compare:
+    """Compares variants among these records, by id; `folder` says where a job's files are. Reads a file once."""
+
+    @cache
+    def answers(tested: Tested) -> Answers | None:
+        id_, *asked = tested
+        record = records.get(id_)
+        test = (
+            next((each for each in record.tests if [each.clips, each.crops, each.size] == asked), None)
+            if record
+            else None
+        )
+        try:
+            return read(folder(id_), record, test) if record and test else None
+        except RecordError:
+            return None
+
+    def compare(a: Sequence[Tested], b: Sequence[Tested]) -> paired.Difference | None:
+        first, second = [answers(each) for each in a], [answers(each) for each in b]
+        known = [each for each in (*first, *second) if each]
+        if not first or not second or len(known) < len(first) + len(second) or len({each.ids for each in known}) > 1:
+            return None
+        return paired.difference([each.right for each in first if each], [each.right for each in second if each])
+
+    return compare

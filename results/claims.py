@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
+from results.answers import Compare, Tested, nothing
 from results.outline import Claim, Condition, Plain, rows_of
 from results.quantities import COUNTED, OF_TESTS, SHARES, value, views
 from results.statistics import mean_std
@@ -37,6 +38,8 @@ class _Value:
     seeds: int
     chance: float | None
     """In percent; None where the number of classes is not known yet."""
+    tested: tuple[Tested, ...]
+    """Its seeds' tests, of a quantity that is one of tests."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,16 @@ class _Part:
     """What it had to be."""
 
 
-def judge(claim: Claim, frame: pd.DataFrame, names: Mapping[str, str], text: Text) -> Finding:
-    """Whether a claim holds for the means over seeds.
+def judge(
+    claim: Claim, frame: pd.DataFrame, names: Mapping[str, str], text: Text, compare: Compare = nothing
+) -> Finding:
+    """Whether a claim holds for the means over seeds, and where accuracies are compared beyond chance.
 
     `frame` has the suite's jobs (`results.collect.frame`), those without a record too; `names` says what to call each
-    by its id, seeds of one variant the same.
+    by its id, seeds of one variant the same. A variant that is above another by a difference that the same videos do
+    not tell from none (`results.paired`) is not shown to be above it.
     """
-    parts = [_part(condition, frame, names, text) for condition in claim.holds]
+    parts = [_part(condition, frame, names, text, compare) for condition in claim.holds]
     verdicts = {part.verdict for part in parts}
     worst = next(each for each in _WORST if each in verdicts)
     by_asked = _joined((part.asked, part.found) for part in parts)
@@ -76,7 +82,7 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {key: ", ".join(dict.fromkeys(said)) for key, said in found.items()}
 
 
-def _part(condition: Condition, frame: pd.DataFrame, names: Mapping[str, str], text: Text) -> _Part:
+def _part(condition: Condition, frame: pd.DataFrame, names: Mapping[str, str], text: Text, compare: Compare) -> _Part:
     def known(chosen: Mapping[str, Plain]) -> list[_Value]:
         return list(_values(condition.quantity, rows_of(frame, chosen), _calls(condition.quantity, frame, names)))
 
@@ -85,7 +91,18 @@ def _part(condition: Condition, frame: pd.DataFrame, names: Mapping[str, str], t
     others = known(condition.than) if isinstance(condition.than, dict) else []
     write = _Written(condition.quantity, text)
     found = write.all(values) if minus is None else f"{write.all(values)} less {write.all(minus)}"
-    return _Part(_verdict(condition, values, minus, others), found, write.asked(condition, values, others))
+    verdict, asked = _verdict(condition, values, minus, others), write.asked(condition, values, others)
+    if verdict == "shown" and (level := _level(condition, values, others, compare)):
+        return _Part("not shown", found, f"{asked}, and the videos do not tell {' or '.join(level)} apart")
+    return _Part(verdict, found, asked)
+
+
+def _level(condition: Condition, values: Sequence[_Value], others: Sequence[_Value], compare: Compare) -> list[str]:
+    """Pairs whose accuracies differ as asked, by no more than chance could."""
+    if condition.quantity != "top1" or condition.minus is not None or condition.relation == "near":
+        return []
+    pairs = [(value, other, compare(value.tested, other.tested)) for value in values for other in others]
+    return [f"{value.name} and {other.name}" for value, other, found in pairs if found and not found.tells_apart]
 
 
 def _verdict(
@@ -137,7 +154,13 @@ def _values(quantity: str, rows: pd.DataFrame, called: Callable[[_Row], str]) ->
         known = [each for each in found if each is not None]
         mean, std = mean_std(known) if len(known) == len(group) else (None, None)
         classes = [float(row["classes"]) for row in group if pd.notna(row["classes"])]
-        yield _Value(name, mean, std, len(group), 100 / classes[0] if classes else None)
+        tested = [_tested(row) for row in group if quantity in OF_TESTS and pd.notna(row["test.crops"])]
+        yield _Value(name, mean, std, len(group), 100 / classes[0] if classes else None, tuple(tested))
+
+
+def _tested(row: _Row) -> Tested:
+    clips = row["test.clips"]
+    return row["id"], clips if clips == "cover" else int(clips), int(row["test.crops"]), int(row["test.size"])
 
 
 @dataclass(frozen=True)

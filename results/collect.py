@@ -1,7 +1,7 @@
 """Records and counted costs as tidy DataFrames: one row per measurement, one column per fact."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,19 @@ def frame(records: Iterable[Record], unrecorded: Iterable[Unrecorded] = ()) -> p
     rows += [_unrecorded_row(job) for job in unrecorded]
     columns = dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)])
     return pd.DataFrame({column: [row.get(column) for row in rows] for column in columns})
+
+
+def of_tests(found: pd.DataFrame, asked: Mapping[str, Collection[tuple[str, Any, int, int]]]) -> pd.DataFrame:
+    """The frame with those tests alone that were asked for, by job: data set, clips, crops, size.
+
+    Another suite may have asked a training that it shares for other tests. A job left without any keeps a row without.
+    """
+    tests = ["data.name", "test.clips", "test.crops", "test.size"]
+    kept = [test in asked.get(id_, ()) for id_, *test_ in found[["id", *tests]].itertuples(index=False)
+            for test in [tuple(test_)]]  # fmt: skip
+    of_job = [name for name in found if not str(name).startswith("test.") and name not in _ACCURACIES]
+    bare = found[~found["id"].isin(found["id"][kept])].drop_duplicates("id")[of_job]
+    return pd.concat([found[kept], bare.reindex(columns=found.columns)]).sort_index().reset_index(drop=True)
 
 
 def costs(root: Path) -> pd.DataFrame:

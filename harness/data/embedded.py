@@ -9,8 +9,8 @@ four orders, each frame coded by itself at a constant quantiser, so the decoded 
 frame, and no unordered bag of frames, tells anything. `tests/harness/data/test_embedded.py` decodes and compares them.
 
 `long` (Kinetics format) is decided by which of three steps comes first, each a third of the video. The three videos of
-a scene, one of each class, are the same three steps in three orders, each frame coded by itself: a clip that lies within
-a step tells nothing, and one that sees a change only which of the two it was not.
+a scene, one of each class, are the same three steps in three orders, each frame coded by itself: a clip that lies
+within a step tells nothing, and one that sees a change only which of the two it was not.
 
 Scenes never span training and validation. The same seed gives the same bytes.
 """
@@ -302,7 +302,7 @@ SETS = {
         name="long",
         classes=LONG_CLASSES,
         scenes={"train": 200, "val": 80},
-        fps=15,
+        fps=30,
         codec=_BY_ITSELF,
         draw=_draw_long,
         annotate=partial(_annotate_kinetics, classes=LONG_CLASSES),

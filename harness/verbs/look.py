@@ -215,7 +215,12 @@ def _laid(name: str, found: "Trained", dataset: "Dataset", classes: int) -> "tup
     labels = np.array([dataset.val[place].label for place in places], np.int64)
     points = features.plane(made)
     parted = features.separation(made, labels)
-    said = f"silhouette {parted.silhouette:.2f} · {parted.neighbours}-NN {parted.accuracy:.1%}"
+    said = f"silhouette {parted.silhouette:.2f} · {parted.neighbours}-NN {100 * parted.accuracy:.1f} %"
     ids = tuple(dataset.val[place].id for place in places)
-    cells = [f"{len(places):,}", f"{parted.silhouette:.3f}", f"{parted.accuracy:.1%}", f"{parted.chance:.1%}"]
+    cells = [
+        f"{len(places):,}",
+        f"{parted.silhouette:.3f}",
+        f"{100 * parted.accuracy:.1f}",
+        f"{100 * parted.chance:.1f}",
+    ]
     return Laid(name, ids, tuple(dataset.classes[label] for label in labels), points, said.replace("-0.", "−0.")), cells

@@ -8,6 +8,7 @@ import typer
 
 from harness import preflight, standing
 from harness.combination import Job
+from harness.errors import SuiteError
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -94,16 +95,18 @@ def _report(
 ) -> "Report":
     from reports import assemble
     from reports.content import SuiteInfo
-    from results import literature
+    from results import answers, collect, literature
 
-    frame = _frame(suite, store, datasets, standings)
+    asked = {job.id: _asked(job) for job in suite.jobs}
+    frame = collect.of_tests(_frame(suite, store, datasets, standings), asked)
     jobs = assemble.Jobs(
         frame=frame,
         labels={job.id: job.label for job in suite.jobs},
         names={job.id: job.name for job in suite.jobs},
         variants={job.id: job.variant for job in suite.jobs},
-        asked={job.id: _asked(job) for job in suite.jobs},
+        asked=asked,
         rows=_rows(suite.jobs, suite.report, frame),
+        compare=answers.comparing({each.job.id: each.record for each in standings if each.record}, store.job_folder),
     )
     published = literature.chosen(suite.report) if suite.report.published else None
     counted = _counted(suite, store, datasets) if suite.report.published else {}
@@ -147,7 +150,7 @@ def _rows(jobs: Sequence[Job], outline: Outline, frame: "pd.DataFrame") -> dict[
     """Job id -> the paper's row that it stands in; where several variants would stand in one, none does."""
     from results.outline import rows_of
 
-    found = {}
+    found: dict[str, str] = {}
     for name in outline.rows:
         ids = {id_ for chosen in outline.choices(name) for id_ in rows_of(frame, chosen)["id"]}
         mine = [job for job in jobs if job.id in ids]
@@ -162,7 +165,10 @@ def _counted(suite: Suite, store: Store, datasets: Path) -> dict[str, "Counted"]
     from reports.beside import Counted
     from results import collect
 
-    jobs = load(suite.path, "paper", datasets_file=datasets).jobs
+    try:
+        jobs = load(suite.path, "paper", datasets_file=datasets).jobs
+    except SuiteError:  # of a data set that is not configured: its classes are not known
+        return {}
     frame = collect.frame([], [collect.Unrecorded(job.id, collect.NOT_RUN, job.spec.content()) for job in jobs])
     rows = _rows(jobs, suite.report, frame)
     found: dict[str, Counted] = {}

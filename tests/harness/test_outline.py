@@ -158,3 +158,10 @@ def test_mistakes_of_jobs_are_told_without_consequences_for_the_report(tmp_path)
     """Else every choice of a job that could not be made would be told as well."""
     told = mistakes(tmp_path, holds("{of: {model.attention: joint}, above: 1}"), HEAD.replace("joint", "jiont"))
     assert [each.partition(": ")[2].partition(":")[0] for each in told] == ["model.attention"]
+
+
+def test_a_row_in_which_no_job_of_any_scale_stands_is_told(tmp_path):
+    rows = "  rows:\n    Joint: {model.attention: joint}\n    Both: [{clip.size: 16}, {clip.size: 32}]\n"
+    assert set(loaded(tmp_path, rows).rows) == {"Joint", "Both"}
+    (told,) = mistakes(tmp_path, rows + "    Axial: {model.attention: axial}\n")
+    assert told == f"{FIRST + 3}: report.rows.Axial: no job has model.attention axial; there are space, joint"

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +8,12 @@ import pytest
 from reports import assemble
 from reports.beside import Counted
 from reports.content import Report, SuiteInfo
+from reports.metrics import spread_text
+from results.answers import Tested
 from results.collect import NOT_RUN, Unrecorded, frame
 from results.literature import chosen
 from results.outline import Axis, Claim, Condition, Curves, Outline
+from results.paired import Difference
 from results.record import Record
 from tests.reports.conftest import SCHEMES, unrecorded
 
@@ -134,3 +137,17 @@ def test_a_damaged_record_is_a_record_all_the_same(finished: list[Record]) -> No
     found = frame(finished[1:], [Unrecorded(finished[0].id, "damaged", finished[0].spec)])
     made = report(found, Outline())
     assert "damaged" in set(made.records["status"])
+
+
+def test_rows_that_the_videos_do_not_tell_from_the_best_are_marked(records: pd.DataFrame) -> None:
+    def compare(a: Sequence[Tested], b: Sequence[Tested]) -> Difference:
+        close = "joint" in a[0][0]
+        return Difference(0.01, -0.1 if close else 0.005, 0.2, 0.5 if close else 0.01, "McNemar", 200, 1, 2, (1, 1))
+
+    made = report(records, Outline(), compare=compare)
+    (table,) = made.tables
+    shown = {row["scheme"]: spread_text(row, column) for _, row in table.frame.iterrows() for column in table.columns
+             if column.group == "Motion set" and column.metric == "top1"}  # fmt: skip
+    assert [name for name, text in shown.items() if text.endswith("≈ best")] == ["attention joint"]
+    assert any("(not told apart on the same videos: attention joint)" in answer for answer in made.answers)
+    assert any(note.startswith("≈ best") for note in table.notes)

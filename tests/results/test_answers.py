@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from results.answers import read
+from results.answers import comparing, read
 from results.record import RecordError
 from tests.harness import contenders
 
@@ -43,3 +43,22 @@ def test_a_test_that_the_file_lacks_is_named(record, tmp_path):
     test = record.tests[0].model_copy(update={"clips": 10, "crops": 3})
     with pytest.raises(RecordError, match="no scores of the test 10x3"):
         read(tmp_path / "jobs" / record.id, record, test)
+
+
+def test_variants_are_compared_by_their_seeds_on_the_same_videos(tmp_path):
+    suite = contenders.suite_of(tmp_path)
+    worse, better = [True] * 10 + [False] * 30, [True] * 35 + [False] * 5
+    records = {}
+    for attention, right in (("space", worse), ("divided", better)):
+        for seed in (0, 1):
+            record = contenders.write(tmp_path, contenders.job_of(suite, attention, seed), right)
+            records[record.id] = record
+    a, b = list(records)[:2], list(records)[2:]
+    compare = comparing(records, lambda id_: tmp_path / "jobs" / id_)
+    found = compare([(id_, 1, 1, 16) for id_ in a], [(id_, 1, 1, 16) for id_ in b])
+    assert found is not None
+    assert (found.mean, found.videos, found.seeds) == (pytest.approx(25 / 40), 40, (2, 2))
+    assert found.tells_apart
+    assert compare([(a[0], 1, 1, 16)], [(b[0], 10, 3, 16)]) is None  # a test that was not made
+    assert compare([(a[0], 1, 1, 16)], [("unknown", 1, 1, 16)]) is None
+    assert compare([], [(b[0], 1, 1, 16)]) is None

@@ -4,9 +4,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from results.answers import Tested
 from results.claims import Finding, judge
 from results.collect import DAMAGED, NOT_RUN, Unrecorded, frame
 from results.outline import Claim, Condition
+from results.paired import Difference
 from results.record import Cost, Record
 
 UNITS = {"top1": "%", "top5": "%", "difference": "points", "gmacs": "GMACs", "device_minutes": "min"}
@@ -235,3 +237,21 @@ def test_the_evidence_says_what_was_found_and_what_was_asked_for_each_once(job: 
 def test_an_empty_frame_of_a_suite_can_be_judged() -> None:
     assert judge(Claim(claim="x", holds=(condition(above=1.0),)), frame([]), {}, text).verdict == "not measured"
     assert isinstance(frame([]), pd.DataFrame)
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.6, "not shown"), (0.001, "shown")])
+def test_what_is_above_by_no_more_than_chance_could_is_not_shown_to_be(job: Make, p: float, verdict: str) -> None:
+    records = [job("space", tests={1: 0.5}), job("joint", tests={1: 0.6})]
+    asked: list[Any] = []
+
+    def compare(a: Sequence[Tested], b: Sequence[Tested]) -> Difference:
+        asked.append((a, b))
+        low = -0.1 if p > 0.05 else 0.02
+        return Difference(-0.1, low, 0.1 + low, p, "McNemar", 200, 30, 50, (1, 1))
+
+    above = Condition(of={"model.attention": "joint"}, above={"model.attention": "space"})
+    names = {record.id: record.id for record in records}
+    found = judge(Claim(claim="x", holds=(above,)), frame(records), names, text, compare)
+    assert found.verdict == verdict
+    assert ("the videos do not tell joint-motion-0 and space-motion-0 apart" in found.evidence) == (p > 0.05)
+    assert asked == [((("joint-motion-0", 1, 3, 32),), (("space-motion-0", 1, 3, 32),))]

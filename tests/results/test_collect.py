@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from results.collect import COLUMNS, COST_COLUMNS, DAMAGED, NOT_RUN, Unrecorded, costs, frame
+from results.collect import COLUMNS, COST_COLUMNS, DAMAGED, NOT_RUN, Unrecorded, costs, frame, of_tests
 from results.record import Cost, Problem, Record
 from results.store import write_atomic
 
@@ -122,3 +122,14 @@ def test_reports_and_results_import_no_torch() -> None:
     code = f"import sys, {modules}; print(sorted({{'torch', 'matplotlib', 'seaborn', 'harness'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_of_a_shared_training_only_the_tests_that_are_asked_for_are_kept(example: Record) -> None:
+    covered = example.tests[0].model_copy(update={"clips": "cover"})
+    both = example.model_copy(update={"tests": [*example.tests, covered]})
+    other = example.model_copy(update={"id": "other", "tests": [covered]})
+    found = of_tests(frame([both, other]), {both.id: [("motion", 1, 3, 32)], "other": [("motion", 1, 3, 32)]})
+    assert found["id"].tolist() == [both.id, "other"]
+    assert found["test.clips"].tolist()[0] == 1
+    assert found.iloc[1][["test.clips", "test.size", "top1"]].isna().all()
+    assert found["parameters"].tolist() == [160_000, 160_000]
