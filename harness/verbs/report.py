@@ -1,6 +1,6 @@
 """`report`: the reports of suites, rendered again from their records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,7 @@ def _report(
 
     asked = {job.id: _asked(job) for job in suite.jobs}
     frame = collect.of_tests(_frame(suite, store, datasets, standings), asked)
+    frame["test.multiply_adds"] = list(_of_views(frame, suite.jobs, store, datasets))
     jobs = assemble.Jobs(
         frame=frame,
         labels={job.id: job.label for job in suite.jobs},
@@ -131,6 +132,17 @@ def _frame(suite: Suite, store: Store, datasets: Path, standings: Sequence[stand
         if not each.record
     ]
     return collect.frame([each.record for each in standings if each.record], unrecorded)
+
+
+def _of_views(frame: "pd.DataFrame", jobs: Sequence[Job], store: Store, datasets: Path) -> Iterator[int | None]:
+    """Multiply-adds of a view of each row's test, where its crop is another than the training's."""
+    import pandas as pd
+
+    by_id = {job.id: job for job in jobs}
+    for id_, size in zip(frame["id"], frame["test.size"], strict=True):
+        job = by_id[id_]
+        cost = None if pd.isna(size) or size == job.spec.clip.size else _cost(job, store, datasets, int(size))
+        yield cost.multiply_adds if cost else None
 
 
 def _cost(job: Job, store: Store, datasets: Path, crop: int | None = None) -> Cost | None:
