@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -193,6 +193,7 @@ def _short(key: str, lasts: Sequence[str]) -> str:
     return last if lasts.count(last) == 1 else key
 
 
+@cache  # a sweep of ten thousand jobs has a handful of values
 def _is_bare(text: str) -> bool:
     """Whether a value says nothing without its key: a number, true, false, null, a list."""
     return not isinstance(document.scalar(text), str) or text.startswith("[")

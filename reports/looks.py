@@ -280,14 +280,15 @@ def _features(panels: Sequence[Laid]) -> "Figure":
     from matplotlib.lines import Line2D
 
     looks = marks(label for panel in panels for label in sorted(set(panel.classes)))
-    columns = max(1, min(4, len(looks), int(len(panels) * _PANEL / (6.2 * max(map(len, looks)) + 30))))
-    lines = ceil(len(looks) / columns)
     across = min(len(panels), 4)
-    down = ceil(len(panels) / across)
-    cell = _PANEL + 46
-    figure = _figure(8 + across * (_PANEL + 12), down * cell + 13.5 * lines + 4)
+    down, cell = ceil(len(panels) / across), _PANEL + 46
+    entry = 30 + 5.2 * max(map(len, looks))
+    wide = max(8 + across * (_PANEL + 12), 16 + entry)
+    columns = max(1, min(4, len(looks), int((wide - 16) / entry)))
+    figure = _figure(wide, down * cell + 13.5 * ceil(len(looks) / columns) + 4)
+    start = (wide - across * (_PANEL + 12) + 12) / 2
     for place, panel in enumerate(panels):
-        left, top = 8 + place % across * (_PANEL + 12), place // across * cell + 22
+        left, top = start + place % across * (_PANEL + 12), place // across * cell + 22
         _points(_axes(figure, left, top, _PANEL, _PANEL), panel, looks)
     handles = [
         Line2D([], [], linestyle="", marker=look.shape, color=look.colour, markersize=5.5) for look in looks.values()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,11 +96,7 @@ def test_features_have_a_mark_a_class_in_every_panel(panel, tmp_path):
         assert axes.get_xlabel() == "silhouette 0.5"
 
 
-def test_the_same_picture_has_the_same_bytes(column, video, panel, tmp_path):
-    for draw in (
-        lambda folder: looks.neighbours([column], folder, "n"),
-        lambda folder: looks.rollout([video], "divided", folder, "r"),
-        lambda folder: looks.features([panel], folder, "f"),
-    ):
-        first, second = draw(tmp_path / "a"), draw(tmp_path / "b")
-        assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+def test_the_same_picture_has_the_same_bytes(video, tmp_path):
+    short = replace(video, frames=video.frames[:1], shares=video.shares[:1])
+    first, second = (looks.rollout([short], "divided", tmp_path / folder, "r") for folder in "ab")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

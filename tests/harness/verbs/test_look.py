@@ -37,7 +37,7 @@ def test_a_job_is_looked_at_in_all_three_ways(root, tmp_path):
     jobs = [weighted.trained(root, name, suite) for name in ("space", "divided")]
     to = tmp_path / "to"
     shared = ("--root", root, "--to", to)
-    look("neighbours", jobs[1].id, "space", *shared)
+    look("neighbours", jobs[1].id, "space", "--set", "clip.size=32", *shared)
     assert set(pd.read_csv(to / "neighbours.csv")["scheme"]) == {"divided · seed 0", "Space (S)"}
     look("rollout", f"{suite}:model.attention=divided", "--videos", 2, *shared)
     shown = pd.read_csv(to / f"rollout-{jobs[1].id}.csv")
