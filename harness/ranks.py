@@ -24,6 +24,9 @@ T = TypeVar("T")
 MEETING_S = 600.0
 """How long ranks wait for each other at the beginning: imports from a network's disk take minutes."""
 
+LEAVE_S = 30.0
+"""How long the first rank waits for the others to have heard that the work is done."""
+
 
 class RankLost(HarnessError):
     """Another process of this job is gone, for no reason of this one's; the job can be begun again."""
@@ -133,6 +136,15 @@ class _Group(Ranks):
             self.check()
             time.sleep(LISTEN_EVERY_S)
 
+    def leave(self) -> None:
+        """Let the first rank go last: the store is its, and another may still be asking it whether all have met."""
+        self.store.add("left", 1)
+        deadline = time.monotonic() + LEAVE_S
+        while self.rank == 0 and self.store.add("left", 0) < self.world and time.monotonic() < deadline:
+            if self.meeting.problem() or self.meeting.ended():
+                return
+            time.sleep(LISTEN_EVERY_S)
+
     def check(self) -> None:
         ended = self.meeting.ended()
         if self.meeting.problem() or any(ended.values()) or (self.rank and 0 in ended):
@@ -152,7 +164,9 @@ def joined(seat: Seat | None, job: Path) -> Iterator[Ranks]:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.world)
     try:
-        yield _Group(seat, meeting, PrefixStore("meetings", store))
+        group = _Group(seat, meeting, PrefixStore("meetings", store))
+        yield group
+        group.leave()
     finally:
         dist.destroy_process_group()
 
