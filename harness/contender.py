@@ -11,6 +11,7 @@ from typing import Any
 from harness import document
 from harness.combination import Job
 from harness.errors import HarnessError, SuiteError
+from harness.only import leaves
 from harness.spec import Scale
 from harness.suite import load
 from results.record import Record, Test
@@ -35,7 +36,7 @@ class Contender:
     @property
     def spec(self) -> dict[str, Any]:
         """Every leaf of what names it, but for the seed."""
-        return {key: value for key, value in _leaves("", self.records[0].spec).items() if key != "seed"}
+        return {key: value for key, value in leaves("", self.records[0].spec).items() if key != "seed"}
 
     @property
     def seeds(self) -> list[int]:
@@ -65,13 +66,6 @@ class Match:
     a: Test
     b: Test
     name: str
-
-
-def _leaves(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        leaves |= _leaves(f"{prefix}{key}.", value) if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return leaves
 
 
 def _key(test: Test) -> tuple[int | str, int, int]:

@@ -55,14 +55,15 @@ def facts(job: Job) -> dict[str, Any]:
     """Every leaf of what names a job, its seed as `seeds`."""
     content = job.spec.content()
     seed = content.pop("seed")
-    return _leaves("", {**content, "seeds": seed})
+    return leaves("", {**content, "seeds": seed})
 
 
-def _leaves(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
+def leaves(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
+    """A nested mapping's values by their key paths, such as `model.attention`."""
+    found: dict[str, Any] = {}
     for key, value in tree.items():
-        leaves |= _leaves(f"{prefix}{key}.", value) if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return leaves
+        found |= leaves(f"{prefix}{key}.", value) if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def _plain(value: Any) -> Hashable:

@@ -5,7 +5,7 @@ leave a row empty or a claim unjudged for ever.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -24,7 +24,8 @@ CHOICES = ("of", "minus", "above", "below", "near", "where")
 
 def read(doc: document.Document, mistakes: list[Mistake]) -> Outline:
     """What the file says of its report; what is wrong with it is added to `mistakes`."""
-    plain = _leaves(doc.data.get("report") or {}, ())
+    given = doc.data.get("report")
+    plain = _leaves({} if given is None else given, ())
     try:
         outline = from_data(Outline, plain)
     except ValidationError as error:
@@ -38,32 +39,77 @@ def read(doc: document.Document, mistakes: list[Mistake]) -> Outline:
     return outline
 
 
-def check(outline: Outline, jobs: Sequence[Job], scale: Scale, doc: document.Document) -> Iterator[Mistake]:
-    """What of the outline these jobs, all of a scale, cannot show."""
-    of_jobs = [_facts(job) for job in jobs]
+def check(outline: Outline, jobs: Mapping[Scale, Sequence[Job]], doc: document.Document) -> list[Mistake]:
+    """What of the outline the jobs of these scales cannot show; a scale whose jobs are not known is left out."""
+    found = []
+    for scale, of_scale in jobs.items():
+        tests = [facts for job in of_scale for facts in _tests(job)]
+        found += [
+            _mistake(doc, path, f"{problem}, at {scale} scale") for path, problem in _wrong(outline, tests, scale)
+        ]
+        found += [_mistake(doc, path, f"{problem}, at {scale} scale") for path, problem in _crowded(outline, of_scale)]
+    if set(jobs) == set(get_args(Scale)):
+        tests = [facts for of_scale in jobs.values() for job in of_scale for facts in _tests(job)]
+        found += [_mistake(doc, path, problem) for path, problem in _empty_rows(outline, tests)]
+    return found
+
+
+_Facts = Mapping[str, Any]
+_Wrong = Iterator[tuple[document.KeyPath, str]]
+
+
+def _wrong(outline: Outline, tests: Sequence[_Facts], scale: Scale) -> _Wrong:
+    """Choices and keys that none of a scale's jobs has."""
     for path, chosen in _choices(outline, scale):
-        problem = _problem(chosen, of_jobs)
-        if problem:
-            yield _mistake(doc, path, f"{problem}, at {scale} scale")
-    known = dict.fromkeys(key for own in of_jobs for key in own)
+        if problem := _problem(chosen, tests):
+            yield path, problem
+    known = dict.fromkeys(key for own in tests for key in own)
     for path, key in _keys(outline, scale):
-        if key not in known and not key.startswith("test."):
-            yield _mistake(doc, path, f"no job has {key}{checks.did_you_mean(key, known)}, at {scale} scale")
+        if key not in known:
+            yield path, f"no job has {key}{checks.did_you_mean(key, known)}"
+        elif path[-1] == "x" and (words := [own[key] for own in tests if isinstance(own.get(key), str)]):
+            yield path, f"{key} has values that are no numbers, such as {words[0]}; a curve needs some along x"
     names: set[str] = set()
     for index, figure in _figures(outline, scale):
         if figure.name in names:
-            yield _mistake(doc, ("figures", index, "name"), f"two figures are named {figure.name} at {scale} scale")
+            yield ("figures", index, "name"), f"two figures are named {figure.name}"
         names.add(figure.name)
 
 
-def check_rows(outline: Outline, jobs: Sequence[Job], doc: document.Document) -> Iterator[Mistake]:
-    """Rows in which no job stands, of all scales' jobs."""
-    of_jobs = [_facts(job) for job in jobs]
+def _empty_rows(outline: Outline, tests: Sequence[_Facts]) -> _Wrong:
+    """Rows in which no job of any scale stands."""
     for name, chosen in outline.rows.items():
-        problems = [_problem(each, of_jobs) for each in outline.choices(name)]
-        for place, problem in enumerate(problems):
-            if problem:
-                yield _mistake(doc, ("rows", name, *(() if isinstance(chosen, dict) else (place,))), problem)
+        for place, each in enumerate(outline.choices(name)):
+            if problem := _problem(each, tests):
+                yield ("rows", name, *(() if isinstance(chosen, dict) else (place,))), problem
+
+
+def _crowded(outline: Outline, jobs: Sequence[Job]) -> _Wrong:
+    """Rows in which two variants would stand, and jobs that would stand in two rows."""
+    rows: dict[str, str] = {}
+    for name in outline.rows:
+        cells: dict[tuple[str, int], Job] = {}
+        for job in jobs:
+            own = _facts(job)
+            if not any(_answers(own, chosen) for chosen in outline.choices(name)):
+                continue
+            first = cells.setdefault((job.spec.data.name, job.spec.seed), job)
+            if first is not job:
+                yield ("rows", name), f"{first.label} and {job.label} would both stand in it"
+                break
+            if rows.setdefault(job.id, name) != name:
+                yield ("rows", name), f"{job.label} stands in {rows[job.id]} too"
+                break
+
+
+def _answers(own: _Facts, chosen: Chosen) -> bool:
+    return all(own.get(key) == value for key, value in chosen.items())
+
+
+def _tests(job: Job) -> Iterator[dict[str, Any]]:
+    """The values by which a job and its tests are chosen, test by test."""
+    for test in job.spec.tests:
+        yield {**_facts(job), "test.clips": test.clips, "test.crops": test.crops, "test.size": test.size}
 
 
 def _facts(job: Job) -> dict[str, Any]:
@@ -98,17 +144,15 @@ def _choices(outline: Outline, scale: Scale) -> Iterator[tuple[document.KeyPath,
                     yield ("findings", index, "holds", place, key), chosen
 
 
-def _problem(chosen: Chosen, jobs: Sequence[Mapping[str, Any]]) -> str | None:
-    of_job = {key: value for key, value in chosen.items() if not key.startswith("test.")}
-    if any(all(own.get(key) == value for key, value in of_job.items()) for own in jobs):
-        return None
-    for key, value in of_job.items():
-        values = list(dict.fromkeys(str(own[key]) for own in jobs if key in own))
-        if not values:
-            return f"no job has {key}{checks.did_you_mean(key, dict.fromkeys(name for own in jobs for name in own))}"
-        if str(value) not in values:
+def _problem(chosen: Chosen, tests: Sequence[_Facts]) -> str | None:
+    known = dict.fromkeys(name for own in tests for name in own)
+    for key, value in chosen.items():
+        if key not in known:
+            return f"no job has {key}{checks.did_you_mean(key, known)}"
+        values = list(dict.fromkeys(str(own[key]) for own in tests if key in own))
+        if value is not None and str(value) not in values:
             return f"no job has {key} {value}; there are {checks.one_of(values)}"
-    return "no job has all of these values"
+    return None if any(_answers(own, chosen) for own in tests) else "no job has all of these values"
 
 
 def _leaves(value: Any, path: document.KeyPath) -> Any:

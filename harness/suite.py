@@ -31,6 +31,8 @@ class Suite:
     report: Outline
     scale: Scale
     jobs: tuple[Job, ...]
+    narrowed: tuple[str, ...] = ()
+    """What a person laid over it (`--set`), and kept of it (`--only`)."""
 
     @property
     def name(self) -> str:
@@ -59,20 +61,24 @@ def load(
     report = outline.read(doc, mistakes)
     others: list[Mistake] = []
     plain: dict[Scale, list[Job]] = {}
+    """Each scale's jobs as the file has them, where nothing is wrong with them."""
     for each in matrix.SCALES if sets else [each for each in matrix.SCALES if each != scale]:
-        plain[each] = _jobs(reader, each, (), others, datasets_file)
+        found: list[Mistake] = []
+        jobs_of = _jobs(reader, each, (), found, datasets_file)
+        plain |= {} if found else {each: jobs_of}
+        others += found
     jobs = _jobs(reader, scale, sets, mistakes, datasets_file)
-    plain.setdefault(scale, jobs)
-    for each in () if mistakes or others or reader.mistakes else matrix.SCALES:
-        mistakes += outline.check(report, plain[each], each, doc)
-    if not (mistakes or others or reader.mistakes):
-        mistakes += outline.check_rows(report, [job for jobs_of in plain.values() for job in jobs_of], doc)
+    if not (sets or mistakes):
+        plain[scale] = jobs
+    if not (mistakes or reader.mistakes):
+        mistakes += outline.check(report, plain, doc)
     mistakes += [each for each in others if each.key != "data.name" or each.problem == REQUIRED]  # of sets not used
     if not (mistakes or reader.mistakes or jobs):
         mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))
     if mistakes or reader.mistakes:
         raise SuiteError([*mistakes, *reader.mistakes])
-    return Suite(path, title, question, report.at(scale), scale, tuple(kept(jobs, only)))
+    narrowed = (*(f"--set {text}" for text in sets), *(f"--only {text}" for text in only))
+    return Suite(path, title, question, report.at(scale), scale, tuple(kept(jobs, only)), narrowed)
 
 
 def _heading(reader: matrix.Reader) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from reports import beside, comparison, plots
 from reports.beside import Counted
 from reports.comparison import Asked, Variants
 from reports.content import Figure, Report, SuiteInfo, Table
-from reports.metrics import Column, bounds, is_number, written
+from reports.metrics import Column, bounds, is_number, title, written
 from results import claims
-from results.answers import Compare, nothing
+from results.answers import Compare
 from results.collect import NOT_RUN
 from results.outline import Outline
 
@@ -30,7 +30,7 @@ class Jobs:
     asked: Mapping[str, Sequence[Asked]]
     rows: Mapping[str, str]
     """The row of the paper that a job stands in; of some."""
-    compare: Compare = nothing
+    compare: Compare | None = None
     """Of the jobs' records."""
 
 
@@ -45,12 +45,18 @@ def report(
     """Everything that is told of a suite. `published`: of the outline's file; `counted`: by the paper's rows."""
     rows = comparison.rows(jobs.variants, jobs.rows)
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
+    tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
+    frame = _with_level(comparison.table(tested, rows, asked), rows, jobs, comparison.tests(tested, asked))
     own = Table(
         name=outline.published[0] if outline.published else "comparison",
-        frame=_with_level(comparison.table(jobs.frame, rows, jobs.asked), rows, jobs),
-        columns=comparison.columns(jobs.frame, jobs.asked),
+        frame=frame,
+        columns=comparison.columns(tested, asked),
         caption=comparison.caption(suite.scale),
-        notes=(*comparison.splits(records, jobs.variants), LEVEL),
+        notes=(
+            *comparison.splits(records, jobs.variants),
+            *_own_tests(asked, rows, jobs),
+            *((LEVEL,) if _any_level(frame) else ()),
+        ),
     )
     table = own if published is None else beside.beside(own, published, counted, suite.scale)
     findings = [claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare) for claim in outline.findings]
@@ -75,24 +81,51 @@ COMPARED_MOST: Final = 50
 """Rows up to which each is compared with the best: every comparison reads two files of scores at least."""
 
 
-def _with_level(table: pd.DataFrame, rows: comparison.Rows, jobs: Jobs) -> pd.DataFrame:
+def _with_level(table: pd.DataFrame, rows: comparison.Rows, jobs: Jobs, tests: Sequence[Asked]) -> pd.DataFrame:
     """The table with `<accuracy>.level`: whether a row's videos do not tell it from the best of its column."""
-    for test in comparison.tests(jobs.frame, jobs.asked) if len(table) <= COMPARED_MOST else ():
+    for test in tests if len(table) <= COMPARED_MOST else ():
         key = comparison.key(test)
-        measured = [
-            (value, str(name)) for name, value in zip(table["scheme"], table[key], strict=True) if is_number(value)
-        ]
+        values = dict(zip(map(str, table["scheme"]), table[key], strict=True))
+        measured = {name: value for name, value in values.items() if is_number(value)}
         if len(measured) > 1:
-            best = max(measured, key=lambda each: each[0])[1]
-            table[f"{key}.level"] = [_is_level(str(name), best, test, rows, jobs) for name in table["scheme"]]
+            best = max(measured, key=lambda name: measured[name])
+            table[f"{key}.level"] = [
+                None if value == measured[best] else _is_level(name, best, test, rows, jobs)
+                for name, value in values.items()
+            ]
     return table
 
 
+def _own_tests(asked: Mapping[str, Sequence[Asked]], rows: comparison.Rows, jobs: Jobs) -> list[str]:
+    """Which test each row had, where they differ: a line a data set."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name, ids in rows.items():
+        for id_ in ids:
+            for (data, clips, *_), (_, *real) in zip(asked[id_], jobs.asked[id_], strict=False):
+                if clips == comparison.OWN:
+                    named = found.setdefault(title(data), {}).setdefault(comparison.told(*real), [])
+                    named += [] if name in named else [name]
+    told = {data: [f"{test}: {', '.join(names)}" for test, names in tests.items()] for data, tests in found.items()}
+    return [f"{data}, clips × crops of so many pixels: {'; '.join(tests)}" for data, tests in told.items()]
+
+
+def _any_level(table: pd.DataFrame) -> bool:
+    return any(True in table[name].tolist() for name in table if str(name).endswith(".level"))
+
+
 def _is_level(name: str, best: str, test: Asked, rows: comparison.Rows, jobs: Jobs) -> bool | None:
+    """None for what cannot be told, as where no scores are at hand."""
     data, clips, crops, size = test
-    tested = set(jobs.frame["id"][(jobs.frame["data.name"] == data) & (jobs.frame["status"] == "done")])
-    ours, others = ([(id_, clips, crops, size) for id_ in rows[each] if id_ in tested] for each in (name, best))
-    found = jobs.compare(ours, others) if name != best else None
+    tested = jobs.frame[(jobs.frame["data.name"] == data) & jobs.frame["test.crops"].notna()]
+    if clips != comparison.OWN:
+        tested = tested[
+            (tested["test.clips"] == clips) & (tested["test.crops"] == crops) & (tested["test.size"] == size)
+        ]
+    ours, others = (
+        [claims.tested(row) for row in tested[tested["id"].isin(rows[each])].to_dict("records")]
+        for each in (name, best)
+    )
+    found = jobs.compare(ours, others) if jobs.compare else None
     return None if found is None else not found.tells_apart
 
 
@@ -109,16 +142,21 @@ def _leader(frame: pd.DataFrame, column: Column) -> str:
         return f"{where}: nothing was measured yet."
     best = measured.sort_values(column.key, ascending=False, kind="stable").iloc[0]
     text = written("top1", best[column.key])
+    shared = [row["scheme"] for _, row in measured.iterrows() if written("top1", row[column.key]) == text]
     if len(measured) == 1:
         only = "" if owed == 1 else ", the only one measured so far"
         return f"{where}: {best['scheme']}, {text}{only}."
     least, _ = bounds(best, column.key)
     others = measured[measured["scheme"] != best["scheme"]]
     level = [row["scheme"] for _, row in others.iterrows() if _near(row, column.key, least)]
-    compared = any(isinstance(row.get(f"{column.key}.level"), bool) for _, row in others.iterrows())
+    compared = all(isinstance(row.get(f"{column.key}.level"), bool) for _, row in others.iterrows())
     how, none = _COMPARED if compared else _BY_INTERVAL
     beside = f"{how}: {', '.join(level)}" if level else none
     among = "" if len(measured) == owed else f" of the {len(measured)} measured so far"
+    if len(shared) > 1:
+        rest = [name for name in level if name not in shared]
+        more = f" ({how}: {', '.join(rest)})" if rest else ""
+        return f"{where}: {' and '.join(shared)} share the highest accuracy{among}, {text}{more}."
     return f"{where}: {best['scheme']} is the most accurate{among}, {text} ({beside})."
 
 

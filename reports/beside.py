@@ -9,6 +9,7 @@ import pandas as pd
 from reports.comparison import COSTS
 from reports.content import Table
 from reports.metrics import METRICS, NOT_COUNTED, SPREADS, Column, is_number, title
+from results.literature import NOT_PRINTED
 from results.outline import Fact
 
 _METRICS: Final = {
@@ -24,7 +25,6 @@ _METRICS: Final = {
 }
 """What is published -> how it is written (`reports.metrics`), and its heading."""
 _ACCURACIES: Final = ("top1", "top5")
-NOT_PRINTED: Final = "N/A"
 
 
 @dataclass(frozen=True)

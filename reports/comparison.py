@@ -8,7 +8,7 @@ is owed.
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pandas as pd
 
@@ -21,7 +21,9 @@ Variants = Mapping[str, Sequence[tuple[str, str]]]
 """Each job's varied (key, value) pairs by its id, in the suite's order."""
 Rows = Mapping[str, Sequence[str]]
 """A row's name -> the ids of its jobs: its data sets and seeds."""
-Asked = tuple[str, int | Literal["cover"], int, int]
+OWN: Final = "own"
+"""In the place of a test's clips: each model has a test of its own."""
+Asked = tuple[str, int | str, int, int]
 """A test that a job owes: data set, clips, crops, size in pixels."""
 
 _DATA: Final = ("data", "data.name")
@@ -66,12 +68,38 @@ def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tupl
     """What there is to show: an accuracy for each data set and test that was asked for or made, by data set."""
     five = set(records["data.name"][records["top5"].notna()])
     accuracies = [
-        Column(key(each, metric), metric, title(each[0]), f"{word}, {_test(*each[1:])}", "measured")
+        Column(key(each, metric), metric, title(each[0]), f"{word}, {told(*each[1:])}", "measured")
         for each in tests(records, asked)
         for metric, word in (("top1", "top-1"), ("top5", "top-5"))
         if metric == "top1" or each[0] in five
     ]
     return (*COSTS, *accuracies, *_MEASURED)
+
+
+def own_tests(
+    records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]
+) -> tuple[pd.DataFrame, dict[str, list[Asked]]]:
+    """Both with one column for a data set whose models are each tested in a way of their own, as in a paper's table.
+
+    That is where each of its jobs has a single test, and not all the same. The test is then called `own`.
+    """
+    by_data: dict[str, list[Sequence[Asked]]] = {}
+    for each in asked.values():
+        for data in dict.fromkeys(test[0] for test in each):
+            by_data.setdefault(data, []).append([test for test in each if test[0] == data])
+    own = {
+        data
+        for data, each in by_data.items()
+        if all(len(of_job) == 1 for of_job in each) and len({of_job[0] for of_job in each}) > 1
+    }
+    found = records.copy()
+    tested = found["data.name"].isin(list(own)) & found["test.crops"].notna()
+    found["test.clips"] = found["test.clips"].astype(object).mask(tested, OWN)
+    found.loc[tested, ["test.crops", "test.size"]] = 0
+    return found, {
+        id_: list(dict.fromkeys((test[0], OWN, 0, 0) if test[0] in own else test for test in each))
+        for id_, each in asked.items()
+    }
 
 
 def tests(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
@@ -84,7 +112,7 @@ def tests(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> list[A
 
 def _plain(data: Any, clips: Any, crops: Any, size: Any) -> Asked:
     """A test of a DataFrame, from which numbers come back as floats."""
-    return str(data), "cover" if clips == "cover" else int(clips), int(crops), int(size)
+    return str(data), clips if isinstance(clips, str) else int(clips), int(crops), int(size)
 
 
 def splits(records: pd.DataFrame, variants: Variants) -> list[str]:
@@ -150,9 +178,12 @@ def _state(runs: pd.DataFrame, ids: Sequence[str]) -> str | None:
 def key(test: Asked, metric: str = "top1") -> str:
     """The column of a test's accuracy."""
     data, *how = test
-    return f"{metric}_percent {data} {_test(*how)}"
+    return f"{metric}_percent {data} {told(*how)}"
 
 
-def _test(clips: Any, crops: Any, size: Any) -> str:
+def told(clips: Any, crops: Any, size: Any) -> str:
+    """A test in a heading: `10 × 3 of 224`."""
+    if clips == OWN:
+        return "each its own test"
     clips = clips if isinstance(clips, str) else f"{clips:.0f}"
     return f"{clips} × {crops:.0f} of {size:.0f}"

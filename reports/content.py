@@ -1,6 +1,6 @@
 """What a report is made of before it is rendered: tables, figures, judged findings, and the jobs behind them.
 
-Every suite's report has these parts (`reports.comparison`, `reports.curves` and `results.claims` make them from
+Every suite's report has these parts (`reports.comparison`, `reports.plots` and `results.claims` make them from
 records), and each rendering (`reports.render`, `reports.figures`, `reports.site`) takes them alone.
 """
 

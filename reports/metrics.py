@@ -36,7 +36,7 @@ METRICS: Final = {
     "peak_memory": Metric("MiB", "lower", 0),
     "clips_per_s": Metric("clips/s", "higher", None),
     "device_minutes": Metric("min", "lower", 1),
-    "epoch_minutes": Metric("min", "lower", None),
+    "training_minutes": Metric("min", "lower", None),
     "test_gmacs": Metric("GMACs", None, None),
     "latency": Metric("ms", "lower", None),
     "top5": Metric("%", "higher", 1),

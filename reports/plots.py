@@ -22,7 +22,7 @@ _QUANTITIES: Final = {
     "top1": "top-1 accuracy", "top5": "top-5 accuracy", "class_mean": "class-mean accuracy", "parameters": "parameters",
     "gmacs": "multiply-adds of a view", "test_gmacs": "multiply-adds of all test views", "peak_memory": "peak memory",
     "clips_per_s": "training speed", "latency": "latency of a clip", "device_minutes": "time × devices",
-    "epoch_minutes": "time × devices of an epoch",
+    "training_minutes": "training time × devices",
 }  # fmt: skip
 _MODELS: Final = {
     "timesformer": "TimeSformer", "slowfast": "SlowFast", "i3d": "I3D", "x3d": "X3D", "xvit": "X-ViT", "vit": "ViT",
@@ -40,7 +40,8 @@ def curves(spec: Curves, frame: pd.DataFrame, variants: Variants, named: Mapping
     `frame` has the suite's jobs (`results.collect.frame`), `named` the row of the paper in which some stand, by id.
     """
     panels = tuple(_panel(spec, axis, frame, variants, named) for axis in spec.panels)
-    return Figure(spec.name, panels, f"{spec.title}. {_SPREAD}")
+    spread = _SPREAD if spec.y == "top1" else "Bands: one standard deviation where there are several seeds."
+    return Figure(spec.name, panels, f"{spec.title}. {spread}")
 
 
 _SPREAD: Final = (
@@ -55,9 +56,9 @@ def _panel(spec: Curves, axis: Axis, frame: pd.DataFrame, variants: Variants, na
     if spec.y not in OF_TESTS:
         rows = rows.drop_duplicates(["id", axis.x])
     several = set(rows["id"][rows.duplicated(["id", axis.x])])
+    called = _called(spec, axis, rows, variants, named)
     groups: dict[tuple[str, float], list[int]] = {}
-    for place, (_, row) in enumerate(rows.iterrows()):
-        name = _name(row[spec.series]) if spec.series else _curve(row["id"], axis, variants, named)
+    for place, ((_, row), name) in enumerate(zip(rows.iterrows(), called, strict=True)):
         test = f", {views(row)}" if row["id"] in several else ""
         groups.setdefault((name + test, float(row[axis.x]) * factor), []).append(place)
     marks = [{"series": name, "x": x, **_mark(rows.iloc[places], spec.y)} for (name, x), places in groups.items()]
@@ -72,16 +73,29 @@ def _panel(spec: Curves, axis: Axis, frame: pd.DataFrame, variants: Variants, na
     )
 
 
+def _called(spec: Curves, axis: Axis, rows: pd.DataFrame, variants: Variants, named: Mapping[str, str]) -> list[str]:
+    """The curve of each row; where a series has several variants at one x, which are no seeds, each is a curve."""
+    if spec.series is None:
+        return [_curve(id_, axis, variants, named) for id_ in rows["id"]]
+    series = [_name(value) for value in rows[spec.series]]
+    rest = [_curve(id_, axis, variants, {}, spec.series) for id_ in rows["id"]]
+    at: dict[tuple[str, Any], set[str]] = {}
+    for name, x, other in zip(series, rows[axis.x], rest, strict=True):
+        at.setdefault((name, x), set()).add(other)
+    mixed = {name for (name, _), others in at.items() if len(others) > 1}
+    return [f"{name} · {other}" if name in mixed else name for name, other in zip(series, rest, strict=True)]
+
+
 def _name(found: Any) -> str:
     """A value as people call it: a model, a scheme, a data set."""
     return _MODELS.get(found, title(found))
 
 
-def _curve(id_: str, axis: Axis, variants: Variants, named: Mapping[str, str]) -> str:
+def _curve(id_: str, axis: Axis, variants: Variants, named: Mapping[str, str], series: str = "") -> str:
     """What a job's curve is called: its row, else what tells it from others beside its place on x and its seed."""
     if id_ in named:
         return named[id_]
-    told = [(key, text) for key, text in variants[id_] if key not in (axis.x, "seed", *axis.where)]
+    told = [(key, text) for key, text in variants[id_] if key not in (axis.x, "seed", series, *axis.where)]
     words = [_name(text) if _name(text) != text else f"{key.rpartition('.')[2]} {text}" for key, text in told]
     return " · ".join(words) or "all"
 

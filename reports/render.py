@@ -125,7 +125,7 @@ def _escape_markdown(text: str) -> str:
 
 def _escape_latex(text: str) -> str:
     signs = {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-    signs |= {"–": "--", "±": "$\\pm$", "×": "$\\times$", "−": "$-$"}
+    signs |= {"–": "--", "±": "$\\pm$", "×": "$\\times$", "−": "$-$", "≈": "$\\approx$"}
     signs |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
     return "".join(signs.get(character, character) for character in text)
 

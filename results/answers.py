@@ -52,10 +52,6 @@ Compare = Callable[[Sequence[Tested], Sequence[Tested]], paired.Difference | Non
 """The difference of two variants, given by their seeds; None where they did not answer the same videos."""
 
 
-def nothing(_a: Sequence[Tested], _b: Sequence[Tested]) -> None:
-    """Compares no variants, as where no scores are at hand."""
-
-
 def comparing(records: Mapping[str, Record], folder: Callable[[str], Path]) -> Compare:
     """Compares variants among these records, by id; `folder` says where a job's files are. Reads a file once."""
 

@@ -6,8 +6,9 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from results.answers import Compare, Tested, nothing
+from results.answers import Compare, Tested
 from results.outline import Claim, Condition, Plain, rows_of
+from results.paired import Difference
 from results.quantities import COUNTED, OF_TESTS, SHARES, value, views
 from results.statistics import mean_std
 
@@ -54,13 +55,14 @@ class _Part:
 
 
 def judge(
-    claim: Claim, frame: pd.DataFrame, names: Mapping[str, str], text: Text, compare: Compare = nothing
+    claim: Claim, frame: pd.DataFrame, names: Mapping[str, str], text: Text, compare: Compare | None = None
 ) -> Finding:
     """Whether a claim holds for the means over seeds, and where accuracies are compared beyond chance.
 
     `frame` has the suite's jobs (`results.collect.frame`), those without a record too; `names` says what to call each
-    by its id, seeds of one variant the same. A variant that is above another by a difference that the same videos do
-    not tell from none (`results.paired`) is not shown to be above it.
+    by its id, seeds of one variant the same. With `compare`, a top-1 that is above or below another's by a difference
+    that the same videos do not tell from chance (`results.paired`), or from `by`, is not shown to be; one whose scores
+    of single videos are missing is not measured.
     """
     parts = [_part(condition, frame, names, text, compare) for condition in claim.holds]
     verdicts = {part.verdict for part in parts}
@@ -82,27 +84,42 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {key: ", ".join(dict.fromkeys(said)) for key, said in found.items()}
 
 
-def _part(condition: Condition, frame: pd.DataFrame, names: Mapping[str, str], text: Text, compare: Compare) -> _Part:
+def _part(
+    condition: Condition, frame: pd.DataFrame, names: Mapping[str, str], text: Text, compare: Compare | None
+) -> _Part:
     def known(chosen: Mapping[str, Plain]) -> list[_Value]:
         return list(_values(condition.quantity, rows_of(frame, chosen), _calls(condition.quantity, frame, names)))
 
     values = known(condition.of)
     minus = known(condition.minus) if condition.minus is not None else None
+    called = {each.name for each in values}
     others = known(condition.than) if isinstance(condition.than, dict) else []
+    others = [each for each in others if each.name not in called]  # `above: {data: motion}` means all others of it
     write = _Written(condition.quantity, text)
     found = write.all(values) if minus is None else f"{write.all(values)} less {write.all(minus)}"
     verdict, asked = _verdict(condition, values, minus, others), write.asked(condition, values, others)
-    if verdict == "shown" and (level := _level(condition, values, others, compare)):
-        return _Part("not shown", found, f"{asked}, and the videos do not tell {' or '.join(level)} apart")
+    if verdict != "shown" or compare is None or not _is_compared(condition):
+        return _Part(verdict, found, asked)
+    pairs = [(value, other, compare(other.tested, value.tested)) for value in values for other in others]
+    told = {f"{value.name} and {other.name}": _tells(condition, each) for value, other, each in pairs}
+    if level := [pair for pair, tells in told.items() if tells is False]:
+        return _Part("not shown", found, f"{asked}, and the videos do not tell {' or '.join(level)} so far apart")
+    if unknown := [pair for pair, tells in told.items() if tells is None]:
+        return _Part("not measured", found, f"{asked}; the scores of {' or '.join(unknown)} video by video are missing")
     return _Part(verdict, found, asked)
 
 
-def _level(condition: Condition, values: Sequence[_Value], others: Sequence[_Value], compare: Compare) -> list[str]:
-    """Pairs whose accuracies differ as asked, by no more than chance could."""
-    if condition.quantity != "top1" or condition.minus is not None or condition.relation == "near":
-        return []
-    pairs = [(value, other, compare(value.tested, other.tested)) for value in values for other in others]
-    return [f"{value.name} and {other.name}" for value, other, found in pairs if found and not found.tells_apart]
+def _is_compared(condition: Condition) -> bool:
+    of_variants = isinstance(condition.than, dict) and condition.minus is None
+    return condition.quantity == "top1" and of_variants and condition.relation != "near"
+
+
+def _tells(condition: Condition, found: Difference | None) -> bool | None:
+    """Whether the same videos tell the difference from chance, and from the margin asked for; None where unknown."""
+    if found is None or not condition.by:
+        return None if found is None else found.tells_apart
+    margin = condition.by / 100
+    return found.low > margin if condition.relation == "above" else found.high < -margin
 
 
 def _verdict(
@@ -154,11 +171,12 @@ def _values(quantity: str, rows: pd.DataFrame, called: Callable[[_Row], str]) ->
         known = [each for each in found if each is not None]
         mean, std = mean_std(known) if len(known) == len(group) else (None, None)
         classes = [float(row["classes"]) for row in group if pd.notna(row["classes"])]
-        tested = [_tested(row) for row in group if quantity in OF_TESTS and pd.notna(row["test.crops"])]
-        yield _Value(name, mean, std, len(group), 100 / classes[0] if classes else None, tuple(tested))
+        made = [tested(row) for row in group if quantity in OF_TESTS and pd.notna(row["test.crops"])]
+        yield _Value(name, mean, std, len(group), 100 / classes[0] if classes else None, tuple(made))
 
 
-def _tested(row: _Row) -> Tested:
+def tested(row: _Row) -> Tested:
+    """The job and test of a row of `results.collect.frame`."""
     clips = row["test.clips"]
     return row["id"], clips if clips == "cover" else int(clips), int(row["test.crops"]), int(row["test.size"])
 

@@ -7,9 +7,9 @@ alone), metric, value, unit, protocol, source. A curve that a paper only draws h
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from results.outline import Outline
+from results.outline import Fact, Outline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +43,5 @@ def chosen(outline: Outline) -> "pd.DataFrame":
     import pandas as pd
 
     found = pd.concat([published(name) for name in outline.published], ignore_index=True)
-    if outline.metrics:
-        found = found[found["metric"].isin(outline.metrics)]
+    found = found[found["metric"].isin(outline.metrics or get_args(Fact))]
     return found if outline.others else found[found["row"].isin(outline.rows)]

@@ -112,6 +112,12 @@ class Condition(_Part):
             raise ValueError(f"needs one of above, below, near; has {' and '.join(given) or 'none'}")
         return self
 
+    @model_validator(mode="after")
+    def _chance_is_of_top1(self) -> "Condition":
+        if self.than == "chance" and self.quantity not in ("top1", "class_mean"):
+            raise ValueError(f"chance is known of top1 and class_mean, not of {self.quantity}")
+        return self
+
     @property
     def relation(self) -> str:
         """above, below or near."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Quantity = Literal[
     "top1", "top5", "class_mean", "parameters", "gmacs", "test_gmacs", "peak_memory", "clips_per_s", "latency",
-    "device_minutes", "epoch_minutes",
+    "device_minutes", "training_minutes",
 ]  # fmt: skip
 SHARES: Final = {"top1", "top5", "class_mean"}
 """Those that are percents of the test videos, so that differences are points."""
@@ -40,10 +40,10 @@ QUANTITIES: Final[Mapping[str, Callable[[Any], float]]] = {
     "clips_per_s": _times("clips_per_s", 1),
     "latency": _times("latency_s", 1000),
     "device_minutes": _times("device_hours", 60),
-    "epoch_minutes": lambda row: float(row["train_s"]) * float(row["devices"]) / float(row["epochs"]) / 60,
+    "training_minutes": lambda row: float(row["train_s"]) * float(row["devices"]) / 60,
 }
 """In percent; millions; 10^9 multiply-adds of a view, or of all views of a test; MiB; clips a second; milliseconds; and
-minutes times devices, of all of a job or of one epoch."""
+minutes times devices, of all of a job (tests included) or of its training."""
 
 
 def value(quantity: str, row: "Mapping[Any, Any] | pd.Series[Any]") -> float | None:

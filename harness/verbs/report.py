@@ -1,6 +1,7 @@
 """`report`: the reports of suites, rendered again from their records."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
 
     standings = standing.of(suite.jobs, store)
     problems = [each.problem for each in standings if each.problem]
-    report = _report(suite, store, datasets, standings, problems)
+    changed = [f"Not the suite as its file has it: {', '.join(suite.narrowed)}"] if suite.narrowed else []
+    report = _report(suite, store, datasets, standings, [*changed, *problems])
     jobs = (
         OfReport(each.job.id, each.state, each.record, tail(each.folder / "log.txt"), each.problem or "")
         for each in standings
@@ -106,7 +108,7 @@ def _report(
         names={job.id: job.name for job in suite.jobs},
         variants={job.id: job.variant for job in suite.jobs},
         asked=asked,
-        rows=_rows(suite.jobs, suite.report, frame),
+        rows=_rows(_of_the_paper(suite, datasets), suite.report, frame),
         compare=answers.comparing({each.job.id: each.record for each in standings if each.record}, store.job_folder),
     )
     published = literature.chosen(suite.report) if suite.report.published else None
@@ -158,6 +160,14 @@ def _asked(job: Job) -> list[tuple[str, Any, int, int]]:
     return [(spec.data.name, test.clips, test.crops, test.size or spec.clip.size) for test in spec.tests]
 
 
+def _of_the_paper(suite: Suite, datasets: Path) -> list[Job]:
+    """The jobs that may stand in the paper's rows: at its scale those of the file alone, whatever the seed."""
+    if suite.scale == "demo" or not suite.narrowed:
+        return list(suite.jobs)
+    known = [replace(job.spec, seed=0).identity() for job in load(suite.path, "paper", datasets_file=datasets).jobs]
+    return [job for job in suite.jobs if replace(job.spec, seed=0).identity() in known]
+
+
 def _rows(jobs: Sequence[Job], outline: Outline, frame: "pd.DataFrame") -> dict[str, str]:
     """Job id -> the paper's row that it stands in; where several variants would stand in one, none does."""
     from results.outline import rows_of
@@ -185,8 +195,8 @@ def _counted(suite: Suite, store: Store, datasets: Path) -> dict[str, "Counted"]
     rows = _rows(jobs, suite.report, frame)
     found: dict[str, Counted] = {}
     for job in jobs:
-        name, test = rows.get(job.id), job.spec.tests[0]
-        cost = _cost(job, store, datasets, test.size or job.spec.clip.size) if name else None
+        name, test = rows.get(job.id), max(job.spec.tests, key=lambda test: (test.views or 0) * (test.size or 0) ** 2)
+        cost = _cost(job, store, datasets, test.size) if name and name not in found else None
         if name and cost:
             views = None if test.clips == "cover" else test.clips * test.crops
             found[name] = Counted(cost.parameters, None if views is None else cost.multiply_adds * views)

@@ -118,19 +118,20 @@ def test_what_is_said_of_one_scale_needs_no_job_at_the_other(tmp_path):
 
 def test_short_names_and_keys_of_tests_are_choices_too(tmp_path):
     (claim,) = loaded(
-        tmp_path, holds("{of: {data: motion, model: timesformer, test.clips: 7}, above: chance}")
+        tmp_path, holds("{of: {data: motion, model: timesformer, test.clips: 1}, above: chance}")
     ).findings
-    assert claim.holds[0].of == {"data.name": "motion", "model.name": "timesformer", "test.clips": 7}
+    assert claim.holds[0].of == {"data.name": "motion", "model.name": "timesformer", "test.clips": 1}
 
 
 def test_rows_and_panels_have_the_leaves_of_what_they_choose(tmp_path):
     report = (
-        "  rows:\n    A: {model: {attention: space}}\n    of: [{data: motion}, {seed: 1}]\n"
+        "  rows:\n    A: {model: {attention: space}}\n    of: [{model.attention: joint, seed: 0}, {model.attention: joint, seed: 1}]\n"
         "  figures:\n  - {name: a, title: t, panels: [{x: clip.size, where: {clip: {frames: 8}}}]}\n"
     )
     outline = loaded(tmp_path, report)
     assert outline.choices("A") == ({"model.attention": "space"},)
-    assert outline.choices("of") == ({"data.name": "motion"}, {"seed": 1})
+    joint = {"model.attention": "joint"}
+    assert outline.choices("of") == ({**joint, "seed": 0}, {**joint, "seed": 1})
     assert outline.figures[0].panels[0].where == {"clip.frames": 8}
 
 
@@ -149,7 +150,7 @@ def test_what_a_figure_runs_along_must_be_known(tmp_path):
 def test_two_figures_of_one_name_would_be_one_file(tmp_path):
     figure = "  - {name: a, title: t, panels: [{x: clip.size}]SCALE}\n"
     twice = "  figures:\n" + figure.replace("SCALE", "") + figure.replace("SCALE", ", scale: demo")
-    assert mistakes(tmp_path, twice) == [f"{FIRST + 2}: report.figures.1.name: two figures are named a at demo scale"]
+    assert mistakes(tmp_path, twice) == [f"{FIRST + 2}: report.figures.1.name: two figures are named a, at demo scale"]
     each = "  figures:\n" + "".join(figure.replace("SCALE", f", scale: {scale}") for scale in ("demo", "paper"))
     assert len(loaded(tmp_path, each).figures) == 1
 
@@ -161,7 +162,29 @@ def test_mistakes_of_jobs_are_told_without_consequences_for_the_report(tmp_path)
 
 
 def test_a_row_in_which_no_job_of_any_scale_stands_is_told(tmp_path):
-    rows = "  rows:\n    Joint: {model.attention: joint}\n    Both: [{clip.size: 16}, {clip.size: 32}]\n"
-    assert set(loaded(tmp_path, rows).rows) == {"Joint", "Both"}
+    space = ", ".join(f"{{model.attention: space, clip.size: {size}}}" for size in (16, 32))
+    rows = f"  rows:\n    Joint: {{model.attention: joint}}\n    Space: [{space}]\n"
+    assert set(loaded(tmp_path, rows).rows) == {"Joint", "Space"}
     (told,) = mistakes(tmp_path, rows + "    Axial: {model.attention: axial}\n")
     assert told == f"{FIRST + 3}: report.rows.Axial: no job has model.attention axial; there are space, joint"
+
+
+def test_two_variants_in_a_row_and_a_job_in_two_rows_are_told(tmp_path):
+    told = mistakes(tmp_path, "  rows:\n    Both: {data: motion}\n")
+    assert (
+        f"{FIRST + 1}: report.rows.Both: space · seed 0 and joint · seed 0 would both stand in it, at demo scale"
+        in told
+    )
+    told = mistakes(tmp_path, "  rows:\n    A: {model.attention: space}\n    B: {model.attention: space}\n")
+    assert f"{FIRST + 2}: report.rows.B: space · seed 0 stands in A too, at demo scale" in told
+
+
+def test_a_curve_needs_numbers_along_x(tmp_path):
+    told = mistakes(tmp_path, "  figures:\n  - {name: a, title: t, panels: [{x: model.attention}]}\n")
+    assert f"{FIRST + 1}: report.figures.0.panels.0.x: model.attention has values that are no numbers" in told[0]
+
+
+def test_a_typo_in_a_row_is_told_beside_a_data_set_of_another_scale_that_is_not_configured(tmp_path):
+    head = HEAD.replace("scales:\n", "scales:\n  paper: {data: mine}\n")
+    told = mistakes(tmp_path, holds("{of: {model.attention: spcae}, above: 1}"), head)
+    assert any("no job has model.attention spcae" in each for each in told)
