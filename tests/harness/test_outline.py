@@ -125,7 +125,8 @@ def test_short_names_and_keys_of_tests_are_choices_too(tmp_path):
 
 def test_rows_and_panels_have_the_leaves_of_what_they_choose(tmp_path):
     report = (
-        "  rows:\n    A: {model: {attention: space}}\n    of: [{model.attention: joint, seed: 0}, {model.attention: joint, seed: 1}]\n"
+        "  rows:\n    A: {model: {attention: space}}\n    of: [{model: {attention: joint}, seed: 0}, "
+        "{model.attention: joint, seed: 1}]\n"
         "  figures:\n  - {name: a, title: t, panels: [{x: clip.size, where: {clip: {frames: 8}}}]}\n"
     )
     outline = loaded(tmp_path, report)

@@ -273,3 +273,16 @@ def test_of_top_5_no_interval_is_known(example: Record) -> None:
     one = {"b0": VARIANTS["b0"]}
     (five,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top5"]
     assert spread_text(comparison.table(found, comparison.rows(one), {"b0": [MOTION]}).iloc[0], five) == ""
+
+
+def test_models_that_are_each_tested_in_their_own_way_share_a_column(example: Record) -> None:
+    found = frame([record(example, "a0"), record(example, "b0", clips=10, crops=3)])
+    asked: Asked = {"a0": [MOTION], "b0": [("motion", 10, 3, 32)]}
+    shown, owed = comparison.own_tests(found, asked)
+    (column,) = [each for each in comparison.columns(shown, owed) if each.metric == "top1"]
+    assert (column.group, column.label) == ("Motion set", "top-1, each its own test")
+    variants = {id_: VARIANTS[id_] for id_ in asked}
+    table = comparison.table(shown, comparison.rows(variants), owed)
+    assert table[column.key].notna().all()
+    both: Asked = {"a0": [MOTION], "b0": [MOTION, ("motion", 10, 3, 32)]}  # which one would be its own is not said
+    assert comparison.own_tests(found, both)[1] == both
