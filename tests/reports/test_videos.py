@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from reports.videos import by_data_set, of_job
-from results.collect import frame
+from results.collect import DAMAGED, Unrecorded, frame
 from results.record import Record
 
 Factory = Callable[..., Record]
@@ -29,7 +29,7 @@ def test_a_job_tells_sizes_digests_and_what_did_not_decode(record_of: Factory) -
 @pytest.mark.parametrize("damaged", [True, False])
 def test_a_job_that_read_no_data_tells_nothing(record_of: Factory, damaged: bool) -> None:
     record = record_of("space", "motion", splits=None)
-    records = frame([], {record.id: record.spec}) if damaged else frame([record])
+    records = frame([], [Unrecorded(record.id, DAMAGED, record.spec)]) if damaged else frame([record])
     assert of_job(records.iloc[0]) == []
     assert by_data_set(records, NAMES) == []
 

@@ -88,9 +88,11 @@ def test_data_sets_and_seeds_share_a_row(tmp_path):
     assert all(("space" in label) == (row == "Space") for label, row in rows_of(suite).items())
 
 
-def test_where_several_variants_would_stand_in_one_row_none_does(tmp_path):
-    suite = loaded(tmp_path, REPORT.replace("Space: {model.attention: space}", "Space: {data: motion}"))
-    assert rows_of(suite) == {"space": None, "divided": "Divided Space-Time"}
+def test_where_set_puts_several_variants_in_one_row_none_stands_there(tmp_path):
+    path = loaded(tmp_path, matrix="  data: [motion]\n  data.fraction: [1.0]\n").path
+    suite = load(path, sets=["data.fraction=[0.5, 1.0]"])
+    assert len(suite.jobs) == 4
+    assert set(rows_of(suite).values()) == {None}
 
 
 @pytest.fixture
