@@ -91,7 +91,7 @@ def test_the_question_and_its_answer_come_first(tmp_path: Path) -> None:
     order = (examples.SUITE.question, *examples.ANSWERS, examples.FINDINGS[0].claim)
     places = [text.index(each) for each in order]
     assert places == sorted(places)
-    source = (tmp_path / "index.html").read_text(encoding="utf-8")
+    source = (tmp_path / examples.SUITE.name / "index.html").read_text(encoding="utf-8")
     places = [source.index(f'id="{name}-title"') for name in ("answer", "tables", "figures", "jobs")]
     assert places == sorted(places)
     assert "These are demo numbers" in text
