@@ -196,7 +196,7 @@ def _short(key: str, lasts: Sequence[str]) -> str:
 @cache  # a sweep of ten thousand jobs has a handful of values
 def _is_bare(text: str) -> bool:
     """Whether a value says nothing without its key: a number, true, false, null, a list."""
-    return not isinstance(document.scalar(text), str) or text.startswith("[")
+    return text.isdigit() or not isinstance(document.scalar(text), str) or text.startswith("[")
 
 
 def _nested(point: Point) -> dict[str, Any]:

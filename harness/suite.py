@@ -70,7 +70,7 @@ def load(
     jobs = _jobs(reader, scale, sets, mistakes, datasets_file)
     if not (sets or mistakes):
         plain[scale] = jobs
-    if not (mistakes or reader.mistakes):
+    if report != Outline() and not (mistakes or reader.mistakes):
         mistakes += outline.check(report, plain, doc)
     mistakes += [each for each in others if each.key != "data.name" or each.problem == REQUIRED]  # of sets not used
     if not (mistakes or reader.mistakes or jobs):

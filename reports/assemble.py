@@ -1,7 +1,7 @@
 """From a suite's records to its report: the tables, the figures, the findings, and the answer in a sentence a set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -67,7 +67,7 @@ def report(
         answers=tuple(_leader(own.frame, column) for column in own.columns if column.metric == "top1"),
         findings=tuple(findings),
         tables=(table,),
-        figures=(*drawn, *(figure for figure in general if figure)),
+        figures=tuple(_at(suite.scale, figure) for figure in (*drawn, *general) if figure),
         records=records,
         labels=dict(jobs.labels),
         problems=problems,
@@ -77,6 +77,14 @@ def report(
 LEVEL: Final = (
     "≈ best: on the same videos not told apart from the best by McNemar's test, of several seeds a permutation test."
 )
+
+
+def _at(scale: str, figure: Figure) -> Figure:
+    """The figure, whose caption says so where its numbers are of demo models."""
+    demo = " Demo scale: small models on embedded clips."
+    return replace(figure, caption=figure.caption + demo) if scale == "demo" else figure
+
+
 COMPARED_MOST: Final = 50
 """Rows up to which each is compared with the best: every comparison reads two files of scores at least."""
 

@@ -1,0 +1,43 @@
+"""Copies the reports of an output folder into docs/examples, as one page that GitHub shows.
+
+    python -m benchmarks.example_reports [ROOT]        default runs
+
+Of each suite that was rendered at demo scale: its question, answers, findings, tables and figures, as measured.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from reports import site
+from reports.render import MARKS
+
+FOLDER = Path(__file__).parents[1] / "docs" / "examples"
+HEAD = """# Reports at demo scale
+
+As measured by `python -m harness run suites/NAME.yaml`, one seed, small models on embedded clips, on two CPU cores (AMD
+EPYC) that had other work beside; [demo_scale.md](../demo_scale.md) says what the clips are. Copied from the reports by
+`python -m benchmarks.example_reports`.
+"""
+
+
+def main(root: Path) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    parts = [HEAD]
+    for each in site.summaries(root / "reports"):
+        if each.scale != "demo" or not each.states.get("done"):
+            continue
+        folder = root / "reports" / each.folder
+        parts += [f"## {each.title}\n", f"*{each.question}*\n"]
+        parts += ["".join(f"- {answer}\n" for answer in each.answers)]
+        parts += ["".join(f"- {MARKS[verdict]} {verdict}: {claim}\n" for verdict, claim in each.findings)]
+        parts += [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))]
+        for figure in sorted(folder.glob("figures/*.png")):
+            name = f"{each.name}-{figure.name}"
+            shutil.copyfile(figure, FOLDER / name)
+            parts += [f"![{each.title}: {figure.stem}]({name})\n"]
+    (FOLDER / "README.md").write_text("\n".join(part for part in parts if part), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(*sys.argv[1:2] or ["runs"]))
