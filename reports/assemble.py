@@ -164,7 +164,8 @@ def _leader(frame: pd.DataFrame, column: Column) -> str:
     if len(shared) > 1:
         rest = [name for name in level if name not in shared]
         more = f" ({how}: {', '.join(rest)})" if rest else ""
-        return f"{where}: {' and '.join(shared)} share the highest accuracy{among}, {text}{more}."
+        who = f"{', '.join(shared[:-1])} and {shared[-1]}"
+        return f"{where}: {who} share the highest accuracy{among}, {text}{more}."
     return f"{where}: {best['scheme']} is the most accurate{among}, {text} ({beside})."
 
 
