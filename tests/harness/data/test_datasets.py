@@ -161,7 +161,8 @@ def test_the_classes_of_howto100m_are_those_of_the_list_if_this_is_said(tmp_path
 def test_class_counts_of_known_sets_need_no_file():
     counts = {name: class_count(name) for name in KNOWN}
     assert counts == {
-        "k400": 400, "k600": 600, "ssv2": 174, "diving48": 48, "howto100m": 1059, "appearance": 4, "long": 3, "motion": 4
+        "k400": 400, "k600": 600, "ssv2": 174, "diving48": 48, "howto100m": 1059,
+        "appearance": 4, "motion": 4, "long": 3,
     }  # fmt: skip
 
 
