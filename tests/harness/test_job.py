@@ -377,7 +377,7 @@ def test_progress_tells_where_the_job_stands(order):
 
     job.run(order, Look())
     states = [fields["state"] for fields in seen]
-    assert states[0] == "starting"
+    assert states[0] in ("starting", "training")  # told about once a second
     assert "training" in states
     last = [fields for fields in seen if fields["state"] == "training"][-1]
     assert (last["epoch"], last["epochs"], last["pid"]) == (2, 2, os.getpid())
