@@ -52,8 +52,8 @@ class Allocation(submitit.helpers.Checkpointable):
 
     def __call__(self) -> int:
         """Run the worker to its end, again where it dies or cannot write; how the first rank's ended last."""
-        _tidy(submitit.JobEnvironment().paths)
         task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {0: RANK_LOST}
+        _tidy(task.paths)
         for attempt in range(self.attempts):
             meeting = f"{task.raw_job_id}.{_restarts()}.{attempt}"
             seat = Seat(task.global_rank, task.num_tasks, task.local_rank, meeting)

@@ -43,13 +43,13 @@ def check(outline: Outline, jobs: Mapping[Scale, Sequence[Job]], doc: document.D
     """What of the outline the jobs of these scales cannot show; a scale whose jobs are not known is left out."""
     found = []
     for scale, of_scale in jobs.items():
-        tests = [facts for job in of_scale for facts in _tests(job)]
+        tests = [own for job in of_scale for own in _tests(job)]
         found += [
             _mistake(doc, path, f"{problem}, at {scale} scale") for path, problem in _wrong(outline, tests, scale)
         ]
         found += [_mistake(doc, path, f"{problem}, at {scale} scale") for path, problem in _crowded(outline, of_scale)]
     if set(jobs) == set(get_args(Scale)):
-        tests = [facts for of_scale in jobs.values() for job in of_scale for facts in _tests(job)]
+        tests = [own for of_scale in jobs.values() for job in of_scale for own in _tests(job)]
         found += [_mistake(doc, path, problem) for path, problem in _empty_rows(outline, tests)]
     return found
 

@@ -6,6 +6,29 @@ split (after `data.fraction`), rates are for the stated global batch.
 
 from typing import Any
 
+_JITTER = [256 / 224, 320 / 224]
+"""A short side drawn from 256 to 320 for a crop of 224."""
+_CONVOLUTIONAL: dict[str, Any] = {
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay_on": "matrices",  # batch norms are not decayed (BN.WEIGHT_DECAY), and convolutions have no biases
+    "batch_size": 64,
+    "flip": True,
+}
+_XVIT: dict[str, Any] = {
+    "optimizer": "sgd",
+    "learning_rate": 0.03,
+    "momentum": 0.9,
+    "weight_decay_on": "all",
+    "schedule": "cosine",
+    "warmup_epochs": 5,
+    "batch_size": 64,
+    "augment": "auto",
+    "jitter": _JITTER,
+    "flip": True,
+}
+
 RECIPES: dict[str, dict[str, Any]] = {
     # "Is Space-Time Attention All You Need for Video Understanding?", appendix A: 15 epochs, 0.005 divided by 10 at
     # 11 and 14, batch 16, SGD with momentum 0.9, weight decay 1e-4 (on everything, as in the released code), short side
@@ -20,88 +43,44 @@ RECIPES: dict[str, dict[str, Any]] = {
         "milestones": [11, 14],
         "epochs": 15,
         "batch_size": 16,
-        "jitter": [256 / 224, 320 / 224],
+        "jitter": _JITTER,
         "flip": True,
     },
-    # facebookresearch/SlowFast, configs/Kinetics/SLOWFAST_8x8_R50.yaml: from scratch. A warm-up there begins
-    # at a rate of 0.01, here at 0. Batch norms are not decayed (BN.WEIGHT_DECAY), and convolutions have no biases.
+    # facebookresearch/SlowFast, configs/Kinetics/SLOWFAST_8x8_R50.yaml: from scratch. A warm-up there begins at a rate
+    # of 0.01, here at 0.
     "slowfast": {
-        "optimizer": "sgd",
+        **_CONVOLUTIONAL,
         "learning_rate": 0.1,
-        "momentum": 0.9,
-        "nesterov": True,
         "weight_decay": 1e-4,
-        "weight_decay_on": "matrices",
         "schedule": "cosine",
         "warmup_epochs": 34,
         "epochs": 196,
-        "batch_size": 64,
-        "jitter": [256 / 224, 320 / 224],
-        "flip": True,
+        "jitter": _JITTER,
     },
     # The same, configs/Kinetics/I3D_8x8_R50_IN1K.yaml: from image weights.
     "i3d_imagenet": {
-        "optimizer": "sgd",
+        **_CONVOLUTIONAL,
         "learning_rate": 0.01,
-        "momentum": 0.9,
-        "nesterov": True,
         "weight_decay": 1e-4,
-        "weight_decay_on": "matrices",
         "schedule": "steps",
         "milestones": [44, 88],
         "epochs": 118,
-        "batch_size": 64,
-        "jitter": [256 / 224, 320 / 224],
-        "flip": True,
+        "jitter": _JITTER,
     },
     # The same, configs/Kinetics/X3D_L.yaml: short sides of 356 to 446 for a crop of 312.
     "x3d": {
-        "optimizer": "sgd",
+        **_CONVOLUTIONAL,
         "learning_rate": 0.05,
-        "momentum": 0.9,
-        "nesterov": True,
         "weight_decay": 5e-5,
-        "weight_decay_on": "matrices",
         "schedule": "cosine",
         "warmup_epochs": 35,
         "epochs": 256,
-        "batch_size": 64,
         "jitter": [356 / 312, 446 / 312],
-        "flip": True,
     },
     # 1adrianb/video-transformers, configs/Kinetics/xvit_B16_16x16_k400.yaml.
-    "xvit": {
-        "optimizer": "sgd",
-        "learning_rate": 0.03,
-        "momentum": 0.9,
-        "weight_decay": 1e-5,
-        "weight_decay_on": "all",
-        "schedule": "cosine",
-        "warmup_epochs": 5,
-        "epochs": 30,
-        "batch_size": 64,
-        "label_smoothing": 0.3,
-        "mixup": 0.4,
-        "augment": "auto",
-        "jitter": [256 / 224, 320 / 224],
-        "flip": True,
-    },
+    "xvit": {**_XVIT, "weight_decay": 1e-5, "epochs": 30, "label_smoothing": 0.3, "mixup": 0.4},
     # The same, configs/SSv2.
-    "xvit_ssv2": {
-        "optimizer": "sgd",
-        "learning_rate": 0.03,
-        "momentum": 0.9,
-        "weight_decay": 1e-4,
-        "weight_decay_on": "all",
-        "schedule": "cosine",
-        "warmup_epochs": 5,
-        "epochs": 35,
-        "batch_size": 64,
-        "augment": "auto",
-        "random_erasing": 0.5,
-        "jitter": [256 / 224, 320 / 224],
-        "flip": True,
-    },
+    "xvit_ssv2": {**_XVIT, "weight_decay": 1e-4, "epochs": 35, "random_erasing": 0.5},
     # Ours, for the embedded clips on two CPU cores: small models from scratch in about a minute. Chosen by what joint,
     # divided and axial attention need on the motion set; docs/demo_scale.md has the trials.
     "demo": {

@@ -141,9 +141,16 @@ def _of_views(frame: "pd.DataFrame", jobs: Sequence[Job], store: Store, datasets
     import pandas as pd
 
     by_id = {job.id: job for job in jobs}
+    known: dict[tuple[object, ...], Cost | None] = {}  # seeds and data fractions share a count, and its file
     for id_, size in zip(frame["id"], frame["test.size"], strict=True):
         job = by_id[id_]
-        cost = None if pd.isna(size) or size == job.spec.clip.size else _cost(job, store, datasets, int(size))
+        if pd.isna(size) or size == job.spec.clip.size:
+            yield None
+            continue
+        key = (job.spec.model, job.spec.clip, job.spec.data.name, size)
+        if key not in known:
+            known[key] = _cost(job, store, datasets, int(size))
+        cost = known[key]
         yield cost.multiply_adds if cost else None
 
 

@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from torch import nn
 
+from harness.data.videos import Dataset, subset
 from harness.files import Order
 from harness.spec import JobSpec
 from harness.suite import load
@@ -20,6 +22,28 @@ def spec(small_suite: Path) -> JobSpec:
 @pytest.fixture
 def order(spec: JobSpec, root: Path) -> Order:
     return Order(spec, "demo", "divided", root, None)
+
+
+def with_broken_videos(order: Order, tmp_path: Path, dataset: Dataset, places: Sequence[int]) -> Order:
+    """The same job on a copy of the motion set in which its first training video and some others do not decode.
+
+    `places`: those of the validation videos.
+    """
+    source = dataset.train[0].path.parent.parent
+    copy, root = tmp_path / "broken" / source.name, tmp_path / "broken-runs"
+    (copy / "videos").mkdir(parents=True)
+    (copy / "labels").symlink_to(source / "labels")
+    (copy / "COMPLETE").touch()
+    lost = [subset(dataset.train, order.spec.data.fraction)[0], *(dataset.val[place] for place in places)]
+    for video in (source / "videos").iterdir():
+        path = copy / "videos" / video.name
+        if any(each.path.name == video.name for each in lost):
+            path.write_bytes(b"not a video")
+        else:
+            path.symlink_to(video)
+    root.mkdir()
+    (root / "data").symlink_to(copy.parent)
+    return replace(order, root=root)
 
 
 def with_recipe(spec: JobSpec, **changes) -> JobSpec:

@@ -26,7 +26,7 @@ from harness.spec import Protocol
 from results.record import Record
 from results.store import Store
 from tests.conftest import PROJECT
-from tests.harness.conftest import with_recipe
+from tests.harness.conftest import with_broken_videos, with_recipe
 
 
 def facts(record: Record) -> dict:
@@ -327,23 +327,8 @@ def test_a_job_in_use_is_not_run_twice(order, monkeypatch):
 
 @pytest.fixture
 def broken(order, tmp_path, embedded_cache) -> Order:
-    """The same job on a copy of the motion set in which one training and one validation video do not decode."""
-    dataset = open_dataset("motion", cache=embedded_cache)
-    source = dataset.train[0].path.parent.parent
-    copy = tmp_path / "broken" / source.name
-    (copy / "videos").mkdir(parents=True)
-    (copy / "labels").symlink_to(source / "labels")
-    (copy / "COMPLETE").write_text("", encoding="utf-8")
-    for video in (source / "videos").iterdir():
-        (copy / "videos" / video.name).symlink_to(video)
-    for video in (subset(dataset.train, order.spec.data.fraction)[0], dataset.val[0]):
-        path = copy / "videos" / video.path.name
-        path.unlink()
-        path.write_bytes(b"not a video")
-    root = tmp_path / "broken-runs"
-    root.mkdir()
-    (root / "data").symlink_to(copy.parent)
-    return replace(order, root=root)
+    """The same job with one training and one validation video that do not decode."""
+    return with_broken_videos(order, tmp_path, open_dataset("motion", cache=embedded_cache), [0])
 
 
 def test_a_video_that_does_not_decode_is_counted_and_named(broken):

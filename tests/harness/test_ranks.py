@@ -17,7 +17,6 @@ import torch
 from harness import job
 from harness.control import Control
 from harness.data.datasets import open_dataset
-from harness.data.videos import subset
 from harness.errors import Interrupted
 from harness.files import Order, read_progress
 from harness.meeting import Seat
@@ -28,7 +27,7 @@ from models.catalog import SlowFastOptions
 from results.scores import read as scores_in
 from results.store import Store
 from tests.conftest import PROJECT
-from tests.harness.conftest import with_recipe
+from tests.harness.conftest import with_broken_videos, with_recipe
 
 
 @pytest.fixture
@@ -124,24 +123,9 @@ sys.exit(worker.main(Path(sys.argv[1]), Seat.of(sys.argv[2:])))
 @pytest.fixture
 def broken(order, tmp_path, embedded_cache) -> Order:
     """One training and two validation videos do not decode, in two protocols at one crop size and one at another."""
-    dataset = open_dataset("motion", cache=embedded_cache)
-    source = dataset.train[0].path.parent.parent
-    copy = tmp_path / "broken" / source.name
-    (copy / "videos").mkdir(parents=True)
-    (copy / "labels").symlink_to(source / "labels")
-    (copy / "COMPLETE").touch()
-    lost = [subset(dataset.train, order.spec.data.fraction)[0], dataset.val[3], dataset.val[7]]
-    for video in (source / "videos").iterdir():
-        path = copy / "videos" / video.name
-        if any(each.path.name == video.name for each in lost):
-            path.write_bytes(b"not a video")
-        else:
-            path.symlink_to(video)
-    root = tmp_path / "broken-runs"
-    root.mkdir()
-    (root / "data").symlink_to(copy.parent)
+    job_of = with_broken_videos(order, tmp_path, open_dataset("motion", cache=embedded_cache), [3, 7])
     data = order.spec.data.model_copy(update={"max_undecodable": 0.1})
-    return replace(order, root=root, spec=replace(order.spec, data=data, tests=TESTS))
+    return replace(job_of, spec=replace(order.spec, data=data, tests=TESTS))
 
 
 TESTS = (
