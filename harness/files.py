@@ -65,19 +65,15 @@ class Progress:
         if has_checkpoint(folder):  # the training goes on from there: until it tells more, that is how far it is
             self.fields |= {name: before[name] for name in ("epoch", "share") if name in before}
 
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds that this and all earlier attempts took."""
-        return self.before_s + time.monotonic() - self.began
-
-    @property
-    def device_s(self) -> float:
-        """The same, each attempt's times the devices that it had."""
-        return self.before_device_s + self.devices * (time.monotonic() - self.began)
+    def spent(self) -> tuple[float, float]:
+        """Seconds that this and all earlier attempts took, and the same with each attempt's times its devices."""
+        now_s = time.monotonic() - self.began
+        return self.before_s + now_s, self.before_device_s + self.devices * now_s
 
     def tell(self, state: str, *, at_once: bool = False, **fields: Any) -> None:
         """Note where the job stands; written at most once a second."""
-        now = {"elapsed_s": self.elapsed_s, "device_s": self.device_s, "updated": time.time()}
+        elapsed_s, device_s = self.spent()
+        now = {"elapsed_s": elapsed_s, "device_s": device_s, "updated": time.time()}
         self.fields.update(fields, state=state, attempt=self.attempt, **now)
         if not self.silent and (at_once or time.monotonic() - self.told >= PROGRESS_EVERY_S):
             write_atomic(self.path, json.dumps(self.fields))

@@ -282,14 +282,14 @@ class _Attempt:
 
     def finish(self, status: Status, error: Problem | None = None) -> Record:
         """The record of what is known now."""
-        elapsed_s = self.progress.elapsed_s
+        elapsed_s, device_s = self.progress.spent()
         unknown = dict.fromkeys(name for name in Measured.model_fields)
         facts = {**unknown, "epoch_s": self.state.history_s, **self.measured}
         facts |= {
             "wall_s": elapsed_s,
             "device": self.device.type,
             "devices": self.ranks.world,
-            "device_hours": self.progress.device_s / 3600,
+            "device_hours": device_s / 3600,
             "attempts": self.progress.attempt,
         }
         record = Record(

@@ -16,7 +16,7 @@ def test_progress_counts_attempts_and_the_seconds_of_all_of_them(tmp_path):
     first.tell("training", at_once=True, epoch=1)
     second = Progress(tmp_path, epochs=3)
     assert second.attempt == 2
-    assert second.elapsed_s >= 100.0
+    assert second.spent()[0] >= 100.0
 
 
 def test_each_attempt_counts_the_devices_that_it_had(tmp_path):
