@@ -1,10 +1,12 @@
-"""Copies the reports of an output folder into docs/examples, as one page that GitHub shows.
+"""Copies the reports of an output folder into docs/examples: as one page that GitHub shows, and one as it is.
 
     python -m benchmarks.example_reports [ROOT]        default runs
 
-Of each suite that was rendered at demo scale: its question, answers, findings, tables and figures, as measured.
+Of each suite that was rendered at demo scale: its question, answers, findings, tables and figures, as measured. Of one
+its page, whose links lead nowhere without the files beside it and are left out.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,8 +19,13 @@ HEAD = """# Reports at demo scale
 
 As measured by `python -m harness run suites/NAME.yaml`, one seed, small models on embedded clips, on two CPU cores (AMD
 EPYC) that had other work beside; [demo_scale.md](../demo_scale.md) says what the clips are. Copied from the reports by
-`python -m benchmarks.example_reports`.
+`python -m benchmarks.example_reports`. A suite's page as it is: [attention_schemes.html](attention_schemes.html), for a
+browser.
 """
+WHOLE = "attention_schemes"
+"""The suite whose page is copied."""
+DOWNLOADS = re.compile(r'\s*<p class="files">.*?</p>', re.DOTALL)
+LINK = re.compile(r'<a href="(?!https?:|#)[^"]*">(.*?)</a>', re.DOTALL)
 
 
 def main(root: Path) -> None:
@@ -28,6 +35,8 @@ def main(root: Path) -> None:
         if each.scale != "demo" or not each.states.get("done"):
             continue
         folder = root / "reports" / each.folder
+        if each.name == WHOLE:
+            alone(folder / "index.html", FOLDER / f"{WHOLE}.html")
         parts += [f"## {each.title}\n", f"*{each.question}*\n"]
         parts += ["".join(f"- {answer}\n" for answer in each.answers)]
         parts += ["".join(f"- {MARKS[verdict]} {verdict}: {claim}\n" for verdict, claim in each.findings)]
@@ -37,6 +46,12 @@ def main(root: Path) -> None:
             shutil.copyfile(figure, FOLDER / name)
             parts += [f"![{each.title}: {figure.stem}]({name})\n"]
     (FOLDER / "README.md").write_text("\n".join(part for part in parts if part), encoding="utf-8")
+
+
+def alone(page: Path, copy: Path) -> None:
+    """Copies a page without links to files that do not lie beside the copy."""
+    text = page.read_text(encoding="utf-8")
+    copy.write_text(LINK.sub(r"\1", DOWNLOADS.sub("", text)), encoding="utf-8")
 
 
 if __name__ == "__main__":

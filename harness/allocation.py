@@ -53,7 +53,7 @@ class Allocation(submitit.helpers.Checkpointable):
     def __call__(self) -> int:
         """Run the worker to its end, again where it dies or cannot write; how the first rank's ended last."""
         task, deaths, codes = submitit.JobEnvironment(), obituary.Deaths(), {0: RANK_LOST}
-        _tidy(task.paths)
+        tidy(task.paths)
         for attempt in range(self.attempts):
             meeting = f"{task.raw_job_id}.{_restarts()}.{attempt}"
             seat = Seat(task.global_rank, task.num_tasks, task.local_rank, meeting)
@@ -182,7 +182,7 @@ def _how(codes: dict[int, int]) -> str:
     return "; ".join([", ".join(died) or "ranks lost each other, and none said why", *ended])
 
 
-def _tidy(paths: JobPaths) -> None:
+def tidy(paths: JobPaths) -> None:
     """Remove what submitit was writing when an earlier process of this job was killed: it refuses to write over it."""
     for path in (paths.submitted_pickle, paths.result_pickle):
         path.with_suffix(f"{path.suffix}.save_tmp").unlink(missing_ok=True)

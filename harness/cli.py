@@ -12,7 +12,7 @@ import typer
 from harness import packages
 from harness.data.videos import DatasetError
 from harness.errors import HarnessError, Interrupted
-from harness.verbs import cancel, compare, data, logs, look, plan, profile, report, run, status, weights
+from harness.verbs import cancel, compare, data, logs, look, plan, profile, report, run, search, status, weights
 from harness.verbs.shell import STOPPED, WRONG_INPUT, say_error
 from models.registry import ModelError
 from results.record import RecordError
@@ -32,6 +32,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     cancel.cancel: "cancel suites/attention_schemes.yaml --only model.attention=joint",
     logs.logs: "logs 095350ea05ef --follow",
     report.report: "report suites/attention_schemes.yaml",
+    search.search: "search suites/scratch_search.yaml --workers 2",
     compare.compare: "compare suites/attention_schemes.yaml:model.attention=space,data=motion 095350ea05ef",
     weights.weights: "weights SLOWFAST_8x8_R50.pyth",
     profile.profile: "profile timesformer --set model.attention=joint --set clip.size=448",

@@ -65,7 +65,7 @@ class _Check:
         self.point, self.varied = combination.point, combination.varied
         self.mistakes: list[Mistake] = []
         self.doc, self.datasets_file = doc, datasets_file
-        self.tree = self.completed(_nested(combination.point))
+        self.tree = self.completed(nested(combination.point))
 
     def completed(self, tree: dict[str, Any]) -> dict[str, Any]:
         """What the model's name stands for, beneath what the suite says; as it is where the name says nothing."""
@@ -199,7 +199,7 @@ def _is_bare(text: str) -> bool:
     return text.isdigit() or not isinstance(document.scalar(text), str) or text.startswith("[")
 
 
-def _nested(point: Point) -> dict[str, Any]:
+def nested(point: Point) -> dict[str, Any]:
     """Flat key paths as nested mappings."""
     tree: dict[str, Any] = {}
     for key, setting in point.items():

@@ -109,7 +109,7 @@ def _of_suite(
     for job in jobs:
         variants.setdefault(json.dumps({**job.spec.content(), "seed": None}), []).append(job)
     if len(variants) > 1:
-        names = "; ".join(_without_seed(of[0]) for of in variants.values())
+        names = "; ".join(of[0].name for of in variants.values())
         raise HarnessError(
             f"{text}: {len(variants)} variants are that: {names}. Add what tells them apart (KEY=VALUE,KEY=VALUE)"
         )
@@ -122,10 +122,6 @@ def _of_suite(
         raise HarnessError(f"{text}: no job of it has a test in {store.root} ({why}): run `{command}` first")
     missing = tuple(job.label for job, record in records if not (record and record.tests))
     return Contender(text, tested, missing)
-
-
-def _without_seed(job: Job) -> str:
-    return replace(job, variant=tuple(pair for pair in job.variant if pair[0] not in ("seed", "seeds"))).label
 
 
 def _untested(id_: str, record: Record | None) -> str:

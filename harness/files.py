@@ -25,6 +25,8 @@ class Order:
     label: str
     root: Path
     datasets_file: Path | None
+    validated: bool = False
+    """Whether each epoch ends with the accuracy on the validation videos, which changes no other number."""
 
     def write(self) -> Path:
         """Write it into the job's folder, and return that folder."""
@@ -34,6 +36,7 @@ class Order:
             "label": self.label,
             "root": str(self.root),
             "datasets_file": str(self.datasets_file) if self.datasets_file else None,
+            "validated": self.validated,
         }
         folder = Store(self.root).job_folder(self.spec.identity())
         write_atomic(folder / "job.json", json.dumps(plain, indent=1) + "\n")
@@ -45,7 +48,8 @@ class Order:
         plain = json.loads((folder / "job.json").read_text(encoding="utf-8"))
         datasets_file = Path(plain["datasets_file"]) if plain["datasets_file"] else None
         spec = JobSpec.from_plain(plain["spec"])
-        return cls(spec, plain["scale"], plain["label"], Path(plain["root"]), datasets_file)
+        validated = plain.get("validated", False)  # absent where an older harness wrote it
+        return cls(spec, plain["scale"], plain["label"], Path(plain["root"]), datasets_file, validated)
 
 
 class Progress:
@@ -63,7 +67,7 @@ class Progress:
         self.fields: dict[str, Any] = {"epochs": epochs, "epoch": 0, "pid": os.getpid(), "host": socket.gethostname()}
         self.fields |= {"devices": devices, "retried": int(before.get("retried", 0))}
         if has_checkpoint(folder):  # the training goes on from there: until it tells more, that is how far it is
-            self.fields |= {name: before[name] for name in ("epoch", "share") if name in before}
+            self.fields |= {name: before[name] for name in ("epoch", "share", "validation") if name in before}
 
     def spent(self) -> tuple[float, float]:
         """Seconds that this and all earlier attempts took, and the same with each attempt's times its devices."""

@@ -5,6 +5,7 @@
     progress.json     where it stands, rewritten about once a second while it runs
     checkpoints/      the last two, until the record is written
     weights.pt        the trained weights
+    validation/       softmax scores of an epoch's validation, while it lasts (in a search)
     scores/           softmax scores of every view, one file a test crop, finished or not
     record.json       what it measured
     log.txt, lock
@@ -14,12 +15,14 @@
 
 import errno
 import os
+import shutil
 import statistics
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +220,8 @@ class _Attempt:
         if self.state.splits and self.splits:
             refuse_another(Splits(**self.state.splits), self.splits, dataset, self.folder)
         self.state.splits = self.splits.model_dump() if self.splits else None
-        training.run(self.control, self.watcher(clips.batches_per_epoch, memory), pool)
+        validate = partial(self.validate, model, dataset, pool) if self.order.validated else None
+        training.run(self.control, self.watcher(clips.batches_per_epoch, memory), pool, validate)
         epoch_s = self.state.history_s
         rates = [row["clips"] / s for row, s in zip(self.state.history, epoch_s, strict=True) if s > 0]
         self.measured |= {
@@ -234,6 +238,20 @@ class _Attempt:
             return
         with written(weights, self.folder) as temporary:
             temporary.replace(self.folder / "weights.pt")
+
+    def validate(self, model: nn.Module, dataset: Dataset, pool: Pool, epoch: int) -> None:
+        """Tell the accuracy after an epoch, of one view a validation video, to whom it may concern (a search)."""
+        known: dict[str, float] = self.progress.fields.get("validation", {})
+        if str(epoch) in known:
+            return
+        protocol, folder = Protocol(clips=1, crops=1), self.folder / "validation"
+        views = TestViews(dataset, self.spec.clip, [protocol])
+        scored = evaluate.started(weights_digest(model.state_dict()), views, folder)
+        evaluate.scores(model, scored, views, self.spec, folder, self.control, lambda *_: None, pool, self.ranks)
+        if self.ranks.rank == 0:
+            known = {**known, str(epoch): summary(scored, protocol.clips, protocol.crops).top1}
+            self.progress.tell("training", at_once=True, validation=known)
+            shutil.rmtree(folder)
 
     def watcher(self, batches: int, memory: measure.PeakMemory) -> Callable[[State], None]:
         """What is told of a training after each step."""

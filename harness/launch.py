@@ -54,7 +54,7 @@ def inline(orders: Sequence[Order], display: Display) -> None:
         control = Control(order.spec.resources.timeout_min)
         row.state = "running"
         try:
-            with _stopped_by_signals(control.stop), _watched(rows, row, Follower(folder), display):
+            with stopped_by_signals(control.stop), _watched(rows, row, Follower(folder), display):
                 record = run(order, control)
         except BusyError as busy:
             row.state, row.outcome = "busy", f": {busy}"
@@ -83,7 +83,7 @@ def _watched(rows: Sequence[Row], row: Row, follower: Follower, display: Display
 
 
 @contextmanager
-def _stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
+def stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
     """While the block runs, the first Ctrl-C or SIGTERM asks to stop and the second ends at once."""
 
     def handler(number: int, _frame: FrameType | None) -> None:
@@ -99,6 +99,27 @@ def _stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+def started(folder: Path, cpus: int, gpu: str | None) -> subprocess.Popen[bytes]:
+    """A process of its own for the job in a folder, on one GPU or on what there is; it ends with this process."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(packages.ROOT),
+        "PYTHONSAFEPATH": "1",
+        "OMP_NUM_THREADS": str(cpus),
+    }
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    with (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness.worker", str(folder), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then asks its workers to stop
+        )
 
 
 @dataclass
@@ -134,24 +155,8 @@ class _Pool:
         folder = order.write()
         follower = Follower(folder)
         row.state, row.progress = "running", {}
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(packages.ROOT),
-            "PYTHONSAFEPATH": "1",
-            "OMP_NUM_THREADS": str(order.spec.resources.cpus),
-        }
-        if self.gpus:
-            visible = _visible_gpus(self.gpus)
-            environment["CUDA_VISIBLE_DEVICES"] = visible[slot % len(visible)]
-        with (folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "harness.worker", str(folder), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then asks its workers to stop
-            )
+        visible = visible_gpus(self.gpus) if self.gpus else []
+        process = started(folder, order.spec.resources.cpus, visible[slot % len(visible)] if visible else None)
         return _Worker(order, row, folder, slot, process, follower)
 
     def reap(self) -> None:
@@ -206,7 +211,7 @@ def local(orders: Sequence[Order], store: Store, display: Display, slots: int, g
     rows = [Row(order.label) for order in orders]
     pool = _Pool(store, list(zip(orders, rows, strict=True)), list(range(slots)), gpus)
     asked = Control()
-    with _stopped_by_signals(asked.stop):
+    with stopped_by_signals(asked.stop):
         try:
             while pool.queue or pool.running:
                 asked.check()
@@ -231,6 +236,7 @@ def count_slots(orders: Sequence[Order], gpus: int) -> int:
     return gpus or max(1, len(os.sched_getaffinity(0)) // threads)
 
 
-def _visible_gpus(gpus: int) -> list[str]:
+def visible_gpus(gpus: int) -> list[str]:
+    """What CUDA calls the GPUs that this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return visible.split(",") if visible else [str(index) for index in range(gpus)]

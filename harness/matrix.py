@@ -23,6 +23,8 @@ NAMED = ("model", "data", "recipe")
 SCALES: tuple[Scale, ...] = get_args(Scale)
 OWN = ("matrix", "include", "exclude")
 """Sections that a scale may have instead of the suite's."""
+SEARCH = "search"
+"""A section of the suite's, of which a scale may say some keys otherwise (`harness.search.block`)."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Reader:
             self.mistake(path, f"expected a mapping of keys to values, got {value!r}")
             self.broken = self.broken or path != ("resources",)  # of which every one has a value by itself
             return {}
-        sections = OWN if path[0] == "scales" else ()
+        sections = (*OWN, SEARCH) if path[0] == "scales" else ()
         given = {key: item for key, item in value.items() if key not in sections}
         known = {key: item for key, item in given.items() if prefix or self._job_key((*path, key), key)}
         return self._point(path, known, prefix)

@@ -30,7 +30,7 @@ def read(doc: document.Document, mistakes: list[Mistake]) -> Outline:
         outline = from_data(Outline, plain)
     except ValidationError as error:
         for key, problem in checks.problems(error, Outline):
-            mistakes.append(_mistake(doc, _path(key), problem))
+            mistakes.append(_mistake(doc, _path(key, plain), problem))
         return Outline()
     for index, name in enumerate(outline.published):
         if name not in literature.names():
@@ -41,13 +41,15 @@ def read(doc: document.Document, mistakes: list[Mistake]) -> Outline:
 
 def check(outline: Outline, jobs: Mapping[Scale, Sequence[Job]], doc: document.Document) -> list[Mistake]:
     """What of the outline the jobs of these scales cannot show; a scale whose jobs are not known is left out."""
-    found = []
-    for scale, of_scale in jobs.items():
+    told: dict[document.KeyPath, dict[str, list[str]]] = {}
+    for scale, of_scale in sorted(jobs.items()):
         tests = [own for job in of_scale for own in _tests(job)]
-        found += [
-            _mistake(doc, path, f"{problem}, at {scale} scale") for path, problem in _wrong(outline, tests, scale)
-        ]
-        found += [_mistake(doc, path, f"{problem}, at {scale} scale") for path, problem in _crowded(outline, of_scale)]
+        for path, problem in (*_wrong(outline, tests, scale), *_crowded(outline, of_scale)):
+            told.setdefault(path, {}).setdefault(problem, []).append(scale)
+    found = []
+    for path, problems in told.items():
+        at = (f"{problem}, at {' and '.join(scales)} scale" for problem, scales in problems.items())
+        found.append(_mistake(doc, path, "; ".join(at)))
     if set(jobs) == set(get_args(Scale)):
         tests = [own for of_scale in jobs.values() for job in of_scale for own in _tests(job)]
         found += [_mistake(doc, path, problem) for path, problem in _empty_rows(outline, tests)]
@@ -170,8 +172,17 @@ def _leaf(key: str, value: Any) -> dict[str, Setting]:
     return flat(key, value, lambda _: Setting(None, "", 0))
 
 
-def _path(key: str) -> document.KeyPath:
-    return tuple(int(part) if part.isdigit() else part for part in key.split(".") if part)
+def _path(key: str, data: Any) -> document.KeyPath:
+    """The parts of a dotted key, one by one as `data` has them: names of rows may hold dots, and be numbers."""
+    first, _, rest = key.partition(".")
+    if not key:
+        return ()
+    if isinstance(data, list) and first.isdigit():
+        return int(first), *_path(rest, data[int(first)])
+    if isinstance(data, dict):
+        first = max((name for name in data if f"{key}.".startswith(f"{name}.")), key=len, default=first)
+        return first, *_path(key[len(first) + 1 :], data.get(first))
+    return first, *_path(rest, None)
 
 
 def _mistake(doc: document.Document, path: document.KeyPath, problem: str) -> Mistake:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -185,6 +185,18 @@ def submit(array: Array, root: Path, site: Site) -> str:
     number = str(jobs[0].job_id).partition("_")[0]
     write_atomic(sweep, json.dumps({**about, "number": number}) + "\n")
     return number
+
+
+def submit_tasks(tasks: Sequence[Callable[[], int]], parameters: dict[str, Any], name: str, root: Path) -> str:
+    """Submit what is no job of a suite, one array; SLURM's number of it. Raises SlurmError."""
+    executor = submitit.SlurmExecutor(folder=root / SWEEPS, max_num_timeout=NEVER)
+    executor.update_parameters(**parameters, job_name=name)
+    try:
+        with executor.batch():
+            jobs: list[submitit.Job[int]] = [executor.submit(task) for task in tasks]
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise SlurmError(f"sbatch refused: {_reason(str(error))}") from error
+    return str(jobs[0].job_id).partition("_")[0]
 
 
 def _refusal(said: str, sweep: Path) -> str:

@@ -13,10 +13,11 @@ from harness.combination import REQUIRED, Job, checked
 from harness.errors import Mistake, SuiteError
 from harness.matrix import Combination
 from harness.only import kept
+from harness.search import block
 from harness.spec import Scale
 from results.outline import Outline
 
-KEYS = ("title", "question", "report", "base", "matrix", "include", "exclude", "scales", "resources")
+KEYS = ("title", "question", "report", "base", "matrix", "include", "exclude", "scales", "resources", "search")
 NAMES = ("model.name", "data.name", "seed")
 """What is told of a job wherever it varies."""
 
@@ -33,6 +34,8 @@ class Suite:
     jobs: tuple[Job, ...]
     narrowed: tuple[str, ...] = ()
     """What a person laid over it (`--set`), and kept of it (`--only`)."""
+    search: block.Search | None = None
+    """How its recipe is searched; of most suites nothing."""
 
     @property
     def name(self) -> str:
@@ -72,13 +75,19 @@ def load(
         plain[scale] = jobs
     if report != Outline() and not (mistakes or reader.mistakes):
         mistakes += outline.check(report, plain, doc)
+    search = None
+    if not (mistakes or reader.mistakes):
+        for each in [each for each in plain if each != scale]:
+            mistakes += block.read(doc, each, reader.combinations(each, ()), plain[each], datasets_file)[1]
+        search, wrong = block.read(doc, scale, reader.combinations(scale, sets), jobs, datasets_file)
+        mistakes += wrong
     mistakes += [each for each in others if each.key != "data.name" or each.problem == REQUIRED]  # of sets not used
     if not (mistakes or reader.mistakes or jobs):
         mistakes.append(Mistake(doc.file, doc.line(("exclude",)), "exclude", f"leaves no job at {scale} scale"))
     if mistakes or reader.mistakes:
         raise SuiteError([*mistakes, *reader.mistakes])
     narrowed = (*(f"--set {text}" for text in sets), *(f"--only {text}" for text in only))
-    return Suite(path, title, question, report.at(scale), scale, tuple(kept(jobs, only)), narrowed)
+    return Suite(path, title, question, report.at(scale), scale, tuple(kept(jobs, only)), narrowed, search)
 
 
 def _heading(reader: matrix.Reader) -> tuple[str, str]:

@@ -59,6 +59,8 @@ class State:
 
 
 Watch = Callable[[State], None]
+AfterEpoch = Callable[[int], None]
+"""Told how many epochs are finished, when a checkpoint has them; what it does draws no random numbers."""
 
 
 class Training:
@@ -118,17 +120,22 @@ class Training:
         }
         self.checkpoints.save(saved, self.state.epoch * self.clips.batches_per_epoch + self.state.batch)
 
-    def run(self, control: Control, watch: Watch, pool: Pool) -> None:
+    def run(self, control: Control, watch: Watch, pool: Pool, after_epoch: AfterEpoch | None = None) -> None:
         """Train to the recipe's last epoch, clips decoded in the pool. `watch` is called after every step.
 
+        `after_epoch` is called for the epoch that is finished already, too: who was killed may not have heard of it.
         Raises Interrupted or TimeLimit (after saving), Diverged, TooManyUndecodable.
         """
-        self.model.train()
         epochs = self.spec.recipe.epochs
         batches = self.clips.stream(self.state.epoch, self.state.batch, epochs, pool)
+        if after_epoch and self.state.epoch:
+            after_epoch(self.state.epoch)
         while self.state.epoch < epochs:
+            self.model.train()
             self._epoch(batches, control, watch)
             self.save()
+            if after_epoch:
+                after_epoch(self.state.epoch)
 
     def _epoch(self, batches: Iterator[Batch], control: Control, watch: Watch) -> None:
         """Take what is left of the epoch from the batches of all."""

@@ -1,13 +1,14 @@
 """From a suite's records to its report: the tables, the figures, the findings, and the answer in a sentence a set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 
-from reports import beside, comparison, plots
+from reports import beside, comparison, plots, videos
 from reports.beside import Counted
+from reports.captions import caption
 from reports.comparison import Asked, Variants
 from reports.content import Figure, Report, SuiteInfo, Table
 from reports.metrics import Column, bounds, is_number, title, written
@@ -26,10 +27,14 @@ class Jobs:
     labels: Mapping[str, str]
     names: Mapping[str, str]
     """Labels that the seeds of a variant share."""
+    bare: Mapping[str, str]
+    """Labels that its data sets share too."""
     variants: Variants
     asked: Mapping[str, Sequence[Asked]]
     rows: Mapping[str, str]
     """The row of the paper that a job stands in; of some."""
+    embedded: Collection[str] = ()
+    """The data sets that the harness draws itself."""
     compare: Compare | None = None
     """Of the jobs' records."""
 
@@ -43,7 +48,7 @@ def report(
     problems: Sequence[str],
 ) -> Report:
     """Everything that is told of a suite. `published`: of the outline's file; `counted`: by the paper's rows."""
-    rows = comparison.rows(jobs.variants, jobs.rows)
+    rows = comparison.rows({**jobs.bare, **jobs.rows})
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
     tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
     frame = _with_level(comparison.table(tested, rows, asked), rows, jobs, comparison.tests(tested, asked))
@@ -51,23 +56,25 @@ def report(
         name=outline.published[0] if outline.published else "comparison",
         frame=frame,
         columns=comparison.columns(tested, asked),
-        caption=comparison.caption(suite.scale),
+        caption="",
         notes=(
-            *comparison.splits(records, jobs.variants),
+            *videos.by_data_set(records, jobs.labels),
             *_own_tests(asked, rows, jobs),
             *((LEVEL,) if _any_level(frame) else ()),
         ),
     )
     table = own if published is None else beside.beside(own, published, counted, suite.scale)
+    table = replace(table, caption=caption(table, suite.scale, any(len(ids) > 1 for ids in rows.values())))
     findings = [claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare) for claim in outline.findings]
     drawn = [plots.curves(spec, jobs.frame, jobs.variants, jobs.rows) for spec in outline.figures]
-    general: list[Figure | None] = [] if drawn else [plots.accuracy(table, rows, jobs.frame), plots.cost(rows, records)]
+    general = [] if drawn else [plots.accuracy(table, rows, jobs.frame), plots.cost(rows, records)]
+    figures = [figure for figure in (*drawn, *general) if figure and _shows(figure)]
     return Report(
         suite=suite,
         answers=tuple(_leader(own.frame, column) for column in own.columns if column.metric == "top1"),
         findings=tuple(findings),
         tables=(table,),
-        figures=tuple(_at(suite.scale, figure) for figure in (*drawn, *general) if figure),
+        figures=tuple(_told(figure, _demo(jobs)) if suite.scale == "demo" else figure for figure in figures),
         records=records,
         labels=dict(jobs.labels),
         problems=problems,
@@ -79,10 +86,19 @@ LEVEL: Final = (
 )
 
 
-def _at(scale: str, figure: Figure) -> Figure:
-    """The figure, whose caption says so where its numbers are of demo models."""
-    demo = " Demo scale: small models on embedded clips."
-    return replace(figure, caption=figure.caption + demo) if scale == "demo" else figure
+def _shows(figure: Figure) -> bool:
+    """Whether it has any number."""
+    return any(panel.data["y"].notna().any() for panel in figure.panels)
+
+
+def _told(figure: Figure, words: str) -> Figure:
+    return replace(figure, caption=f"{figure.caption} {words}")
+
+
+def _demo(jobs: Jobs) -> str:
+    """What the numbers of this scale are of."""
+    used = set(jobs.frame["data.name"])
+    return f"Demo scale: small models{' on embedded clips' if used <= {*jobs.embedded} else ''}."
 
 
 COMPARED_MOST: Final = 50

@@ -1,6 +1,6 @@
 """A suite's table with the published numbers beside its own, row by row as the paper has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.comparison import COSTS
 from reports.content import Table
-from reports.metrics import METRICS, NOT_COUNTED, SPREADS, Column, is_number, title
+from reports.metrics import METRICS, NOT_COUNTED, Column, is_number, title
 from results.literature import NOT_PRINTED
 from results.outline import Fact
 
@@ -47,25 +47,25 @@ def beside(table: Table, published: pd.DataFrame, counted: Mapping[str, Counted]
     order = [*named, *(name for name in measured.index if name not in named)]
     frame = measured.reindex(order).astype(object)
     columns: list[Column] = []
-    for dataset, metric in published[["dataset", "metric"]].drop_duplicates().itertuples(index=False):
+    for dataset, metric in dict.fromkeys(_facts(published)):
         columns += _columns(frame, published, dataset, metric, counted, table.columns if scale == "paper" else ())
     own = [column for column in table.columns if column not in columns and column not in COSTS]
     if scale == "demo":
         own = [replace(column, label=f"demo, {column.label}") for column in own]
     frame = frame.drop(columns=[column.key for column in COSTS if column.key in frame]).reset_index(names="scheme")
-    notes = (*table.notes, *_protocols(published))
-    return replace(table, frame=frame, columns=(*columns, *own), caption=caption(scale), notes=notes)
+    shown = tuple(_compared(columns, frame, len(named)))
+    told = published[[_key(*fact) in {column.key for column in shown} for fact in _facts(published)]]
+    return replace(table, frame=frame, columns=(*shown, *own), notes=(*table.notes, *_protocols(told)))
 
 
-def caption(scale: str) -> str:
-    """What a reader must know to read the numbers rightly."""
-    demo = "Demo: small models on other data, on this machine; not comparable with the paper's. "
-    return (
-        f"Accuracy in percent, clips × crops of so many pixels; empty: not asked for, {NOT_PRINTED}: not printed by the"
-        " paper. Counted: of the model at the paper's scale, TFLOPs (10¹² multiply-adds) of all views of a test. "
-        f"{demo if scale == 'demo' else ''}{SPREADS} Memory is the largest of a row's trainings, clips/s their median,"
-        " device-minutes their sum. Bold: best measured value."
-    )
+def _compared(columns: Sequence[Column], frame: pd.DataFrame, rows: int) -> Iterator[Column]:
+    """Without what was not counted, and accuracies published of one row of several and beside none measured."""
+    beside = {column.group for column in columns if column.origin == "measured"}
+    for column in columns:
+        known = frame[column.key].notna().sum()
+        alone = column.origin == "paper" and column.metric in _ACCURACIES and known < min(2, rows)
+        if column.group in beside or (known and not alone):
+            yield column
 
 
 def _columns(
@@ -76,7 +76,7 @@ def _columns(
     kind, heading = _METRICS[metric]
     accuracy = metric in _ACCURACIES
     group = title(dataset) if accuracy else heading
-    key = f"paper {metric} {dataset}".strip()
+    key = _key(dataset, metric)
     facts = published[(published["dataset"] == dataset) & (published["metric"] == metric)]
     rows = facts.drop_duplicates("row").set_index("row")["value"]  # of a fact in two files, the first's
     frame[key] = [_printed(rows, name) for name in frame.index]
@@ -92,6 +92,15 @@ def _columns(
                 for value, paper in zip(frame[column.key], frame[key], strict=True)
             ]
             yield Column(f"{column.key} difference", "difference", group, "difference", "measured")
+
+
+def _facts(published: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """The data set and metric of each row."""
+    return zip(published["dataset"], published["metric"], strict=True)
+
+
+def _key(dataset: str, metric: str) -> str:
+    return f"paper {metric} {dataset}".strip()
 
 
 def _printed(rows: "pd.Series[float]", name: Any) -> float | str | None:

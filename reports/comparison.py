@@ -7,13 +7,11 @@ is owed.
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from types import MappingProxyType
 from typing import Any, Final
 
 import pandas as pd
 
-from reports import videos
-from reports.metrics import NOT_MEASURED, NOT_TESTED, SPREADS, WORDS, Column, percent_of, title
+from reports.metrics import NOT_MEASURED, NOT_TESTED, WORDS, Column, percent_of, title
 from results.collect import NOT_RUN
 from results.statistics import mean_std
 
@@ -26,8 +24,7 @@ OWN: Final = "own"
 Asked = tuple[str, int | str, int, int]
 """A test that a job owes: data set, clips, crops, size in pixels."""
 
-_DATA: Final = ("data", "data.name")
-VARIED_WITHIN: Final = (*_DATA, "seed", "seeds")
+VARIED_WITHIN: Final = ("data", "data.name", "seed")
 """Axes whose values share a row: data sets stand beside each other, seeds are averaged."""
 COSTS: Final = (
     Column("parameters_millions", "size", "Parameters, M", "counted", "counted"),
@@ -36,16 +33,16 @@ COSTS: Final = (
 _MEASURED: Final = (
     Column("peak_memory_mib", "peak_memory", "Peak memory, MiB", "measured", "measured"),
     Column("clips_per_s", "clips_per_s", "clips/s", "measured", "measured"),
-    Column("device_minutes", "device_minutes", "device-minutes", "measured", "measured"),
+    Column("device_minutes", "device_minutes", "device-minutes a job", "measured", "measured"),
 )
 _TEST: Final = ["data.name", "test.clips", "test.crops", "test.size"]
 
 
-def rows(variants: Variants, names: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[str]]:
-    """A row a variant, in the suite's order; `names` (by id) takes the place of what would be made of its values."""
+def rows(names: Mapping[str, str]) -> dict[str, list[str]]:
+    """The ids of each row's jobs, from the name of each job's row by its id, in the suite's order."""
     found: dict[str, list[str]] = {}
-    for id_, variant in variants.items():
-        found.setdefault(names.get(id_) or _label(variant), []).append(id_)
+    for id_, name in names.items():
+        found.setdefault(name, []).append(id_)
     return found
 
 
@@ -115,26 +112,6 @@ def _plain(data: Any, clips: Any, crops: Any, size: Any) -> Asked:
     return str(data), clips if isinstance(clips, str) else int(clips), int(crops), int(size)
 
 
-def splits(records: pd.DataFrame, variants: Variants) -> list[str]:
-    """Which videos each data set's jobs were given and which of them did not decode, in a line where all agree."""
-    return videos.by_data_set(records, {id_: _label(pairs, _DATA) for id_, pairs in variants.items()})
-
-
-def caption(scale: str) -> str:
-    """What a reader must know to read the numbers rightly."""
-    demo = " at demo scale (small models, this machine)" if scale == "demo" else ""
-    return (
-        f"Top-1 accuracy in percent{demo}, clips × crops of so many pixels; empty: not asked for. {SPREADS}"
-        " Multiply-adds are of one view of the training crop. Memory is the largest of a row's trainings, clips/s their"
-        " median, device-minutes their sum. Bold: best measured value."
-    )
-
-
-def _label(variant: Sequence[tuple[str, str]], without: Sequence[str] = VARIED_WITHIN) -> str:
-    values = [f"{key.rpartition('.')[2]} {value}" for key, value in variant if key not in without]
-    return " · ".join(values) or "all"
-
-
 def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
     costs = (column.key for column in (*COSTS, *_MEASURED))
     row: dict[str, Any] = {"scheme": label} | dict.fromkeys(costs, _state(runs, list(asked)) or NOT_MEASURED)
@@ -144,9 +121,9 @@ def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -
         first = counted.iloc[0]
         row |= {"parameters_millions": first["parameters"] / 1e6, "gmacs_per_view": first["multiply_adds"] / 1e9}
     measured = jobs_of[jobs_of["clips_per_s"].notna()]
-    if len(measured) == len(asked):  # of fewer a sum would look cheap
+    if len(measured) == len(asked):  # of fewer, the cheap ones may be those that ended well
         row |= {"clips_per_s": float(measured["clips_per_s"].median())}
-        row |= {"device_minutes": float(measured["device_hours"].sum()) * 60}
+        row |= {"device_minutes": float(measured["device_hours"].mean()) * 60}
         peaks = measured["peak_memory_bytes"].dropna()
         row["peak_memory_mib"] = float(peaks.max()) / 2**20 if len(peaks) else NOT_MEASURED
     for test in dict.fromkeys(chain.from_iterable(asked.values())):

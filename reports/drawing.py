@@ -4,12 +4,14 @@ Sizes are in points. Axes of one kind are equally large whatever stands beside t
 """
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any, Final
 
-from reports.content import Panel
+from reports import trial_panels
+from reports.content import OF_TRIALS, Panel
 from reports.marks import INK, PAPER, SMALL, Mark, theme
 from reports.panels import BAR_NAME, absent, paint, value_width
 from reports.words import LANE, lane, name_points, rows
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 WIDTH: Final = 324.0
 """Of a panel: 4.5 inches, so that its text has 10 to 11 pixels on a page where it is 400 wide."""
 _BODY, _TITLE, _NOTE, _EDGE = 158.0, 14.0, 11.0, 4.0
+_SLICES: Final = 3
+"""Panels of trials side by side; more stand below, one for each of many parameters."""
 
 
 @contextmanager
@@ -30,14 +34,16 @@ def style() -> Iterator[None]:
     """matplotlib's defaults and the theme while drawing; all as before afterwards."""
     from matplotlib import style as styles
 
-    with styles.context(theme(), after_reset=True):
+    with styles.context(theme(), after_reset=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # of names: a box; SVG has the text
         yield
 
 
-def picture(panels: Sequence[Panel], marks: Mapping[str, Mark]) -> "Figure":
+def picture(panels: Sequence[Panel], marks: Mapping[str, Mark], told: Sequence[Panel] | None = None) -> "Figure":
     """The panels, which are tidy (`reports.panels`), within `style`.
 
-    `marks` has a look for every series, the same in every panel. A legend tells what no name beside a mark does.
+    `marks` has a look for every series, the same in every panel. A legend tells what no name beside a mark does; where
+    a picture stands among others it is of `told` panels, or there is none.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -45,11 +51,13 @@ def picture(panels: Sequence[Panel], marks: Mapping[str, Mark]) -> "Figure":
     figure = Figure(dpi=200)
     FigureCanvasAgg(figure)
     above = max(_above(panel) for panel in panels)
-    size = (WIDTH * len(panels), above + max(_body(panel) + _below(panel) for panel in panels))
+    across = _across(panels)
+    high = above + max(_body(panel) + _below(panel) for panel in panels)
+    size = (WIDTH * across, high * -(-len(panels) // across))
     every = [figure.add_axes((0.1, 0.1, 0.8, 0.8)) for _ in panels]
     _stand(figure, size, _boxes(panels, above, 60.0), every)
     for axes, panel in zip(every, panels, strict=True):
-        paint(axes, panel, marks)
+        (trial_panels.paint if panel.kind in OF_TRIALS else paint)(axes, panel, marks)
     left = max(_left(axes) for axes in every)
     boxes = _boxes(panels, above, left)
     _stand(figure, size, boxes, every)
@@ -58,7 +66,8 @@ def picture(panels: Sequence[Panel], marks: Mapping[str, Mark]) -> "Figure":
         lane(axes, panel, marks)
         _texts(axes, panel, left, lanes)
     named = _name_all(every, panels)
-    height = _legend(figure, _entries(panels, marks, named), left)
+    told = panels if told is None else told
+    height = _legend(figure, _entries(told, marks, named) if told else [], left)
     _stand(figure, (size[0], size[1] + height), boxes, every)
     return figure
 
@@ -78,7 +87,15 @@ def _above(panel: Panel) -> float:
     return _TITLE * max(len(_title(panel)), 1) + 10 + LANE * len(rows(panel))
 
 
+def _across(panels: Sequence[Panel]) -> int:
+    """How many stand side by side."""
+    of_trials = all(panel.kind in OF_TRIALS for panel in panels)
+    return min(len(panels), _SLICES) if of_trials else len(panels)
+
+
 def _body(panel: Panel) -> float:
+    if panel.kind == "parallel":
+        return trial_panels.height(panel)
     if panel.kind != "bars":
         return _BODY
     lines = [max(len(wrap(name, BAR_NAME)), 1) for name in panel.data["series"]]
@@ -91,8 +108,11 @@ def _below(panel: Panel) -> float:
 
 def _axis(panel: Panel) -> float:
     """Of the x axis' labels."""
+    if panel.kind == "parallel":
+        return 0.0
+    names = max((text.count("\n") for text in trial_panels.name_lines(panel.names)), default=0)
     label = wrap(panel.y, 34) if panel.kind == "bars" else wrap(panel.x, 46)
-    return 20 + 13.0 * len(label)
+    return 20 + 13.0 * len(label) + 10.5 * names
 
 
 def _left(axes: "Axes") -> float:
@@ -111,9 +131,16 @@ Box = tuple[float, float, float, float]
 
 
 def _boxes(panels: Sequence[Panel], above: float, left: float) -> list[Box]:
-    """Where the axes stand, their upper ends in one line."""
+    """Where the axes stand, the upper ends of those side by side in one line."""
+    across, high = _across(panels), above + max(_body(panel) + _below(panel) for panel in panels)
     return [
-        (place * WIDTH + left, above, WIDTH - left - _right(panel), _body(panel)) for place, panel in enumerate(panels)
+        (
+            place % across * WIDTH + left,
+            above + place // across * high,
+            WIDTH - left - _right(panel),
+            _body(panel),
+        )
+        for place, panel in enumerate(panels)
     ]
 
 
@@ -161,6 +188,8 @@ def _entries(panels: Sequence[Panel], marks: Mapping[str, Mark], named: bool) ->
     """The legend: series that no name stands beside, published numbers, chance."""
     from matplotlib.lines import Line2D
 
+    if all(panel.kind in OF_TRIALS for panel in panels):
+        return trial_panels.entries(panels, marks)
     listed: dict[str, Line2D] = {}
     for panel in panels:
         if panel.kind == "curves" or (panel.kind == "points" and not named):

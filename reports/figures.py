@@ -8,16 +8,18 @@ from typing import Final
 
 import pandas as pd
 
-from reports import drawing, marks, panels, words
-from reports.content import PANEL_COLUMNS, Figure
+from reports import drawing, marks, panels, trial_panels, words
+from reports.content import OF_TRIALS, PANEL_COLUMNS, Figure
 from results.store import write_atomic
 
 _VARIABLES: Final = {
-    marks.INK: "--ink", marks.MUTED: "--muted", marks.RULE: "--rule", marks.PAPER: "--page", marks.BAR: "--bar"
+    marks.INK: "--ink", marks.MUTED: "--muted", marks.RULE: "--rule", marks.PAPER: "--page", marks.BAR: "--bar",
+    **{shade: f"--shade-{place}" for place, shade in enumerate(marks.SHADES)},
 }  # fmt: skip
 """In the page's SVG each colour is the page's own variable, so that one drawing serves light, dark and print."""
 _CODE: Final = tuple(
-    Path(path) for path in (__file__, drawing.__file__, marks.__file__, panels.__file__, words.__file__)
+    Path(path)
+    for path in (__file__, drawing.__file__, marks.__file__, panels.__file__, trial_panels.__file__, words.__file__)
 )
 
 
@@ -59,10 +61,11 @@ def inline(svg: str, label: str) -> str:
 def csv(figure: Figure) -> str:
     """The numbers of all panels, a row a mark: its panel's title, the contract's columns, and what x and y are."""
     frames = [
-        panel.data.reindex(columns=list(PANEL_COLUMNS)).assign(panel=panel.title, x_label=panel.x, y_label=panel.y)
+        panel.data.reindex(columns=list(panel.columns)).assign(panel=panel.title, x_label=panel.x, y_label=panel.y)
         for panel in figure.panels
     ]
-    columns = ["panel", *PANEL_COLUMNS, "x_label", "y_label"]
+    own = max((panel.columns for panel in figure.panels), key=len, default=PANEL_COLUMNS)
+    columns = ["panel", *own, "x_label", "y_label"]
     filled = [frame.astype(object) for frame in frames if len(frame)]
     data = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=columns)
     return data[columns].to_csv(index=False, lineterminator="\n")
@@ -78,12 +81,14 @@ def _names(figure: Figure) -> list[str]:
 def _draw(figure: Figure) -> dict[str, bytes]:
     """Every file's name and bytes."""
     tidy = [panels.tidy(panel) for panel in figure.panels]
-    styles = marks.marks(name for panel in tidy for name in panel.data["series"])
+    of_trials = any(panel.kind in OF_TRIALS for panel in tidy)
+    styles = marks.TRIALS if of_trials else marks.marks(name for panel in tidy for name in panel.data["series"])
     drawn = {f"{figure.name}.csv": csv(figure).encode()}
     with drawing.style():
         for place, panel in enumerate(tidy, 1):
             name = f"{figure.name}-{place}.svg"
-            drawn[name] = drawing.saved(drawing.picture([panel], styles), name)
+            told = (tidy if place == 1 else ()) if of_trials else None  # many small ones share the legend of the first
+            drawn[name] = drawing.saved(drawing.picture([panel], styles, told), name)
         whole = drawing.picture(tidy, styles)
         for suffix in ("svg", "pdf", "png"):
             name = f"{figure.name}.{suffix}"
@@ -93,8 +98,8 @@ def _draw(figure: Figure) -> dict[str, bytes]:
 
 def _content(figure: Figure) -> str:
     """Names what is drawn: the numbers, all said of them, and the code that draws."""
-    said = [(panel.title, panel.kind, panel.x, panel.y, panel.chance, panel.log_x, panel.limits)
-            for panel in figure.panels]  # fmt: skip
+    said = [(panel.title, panel.kind, panel.x, panel.y, panel.chance, panel.log_x, panel.limits, panel.names,
+             panel.scales) for panel in figure.panels]  # fmt: skip
     parts = [repr((figure.name, said)).encode(), csv(figure).encode(), *(path.read_bytes() for path in _CODE)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 

@@ -1,6 +1,6 @@
 """How drawings look: the theme's colours and settings, and each series' colour, shape and dashes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,26 @@ def marks(names: Iterable[str]) -> dict[str, Mark]:
         name: Mark(COLOURS[place % len(COLOURS)], _SHAPES[place % len(_SHAPES)], _DASHES[place % len(_DASHES)])
         for place, name in enumerate(distinct)
     }
+
+
+OWN, BEST, SO_FAR, FRONT = "the suite's own recipe", "best trial", "best so far", "Pareto front"
+"""Series of a search that are no states of its trials."""
+TRIALS: Final[Mapping[str, Mark]] = {
+    "complete": Mark(COLOURS[0], "o", ""),
+    "pruned": Mark(COLOURS[1], "v", (4, 1.5)),
+    "failed": Mark(COLOURS[3], "X", (1, 1)),
+    "running": Mark(COLOURS[2], "^", (7, 1.5)),
+    "waiting": Mark(COLOURS[7], "h", ""),
+    SO_FAR: Mark(INK, "", ""),
+    FRONT: Mark(INK, "", ""),
+    OWN: Mark(INK, "s", (5, 1.5)),
+    BEST: Mark(COLOURS[4], "*", ""),
+}
+"""By series, those drawn above others last; the same in every figure of a search, whatever states it has."""
+SHADES: Final = ("#999277", "#807f78", "#696b71", "#52596d", "#36466c", "#0c3470", "#00224e")
+"""From the worst value to the best: cividis from 0.62 to 0, at least 3:1 on a white page; a page takes its own instead,
+on dark ground of the other end. J. Nuñez, C. Anderton and R. Renslow, "Optimizing colormaps with consideration for
+color vision deficiency", PLOS ONE 13 (2018)."""
 
 
 SMALL: Final = 8.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from reports.content import PANEL_COLUMNS, Panel
+from reports.content import OF_TRIALS, Panel
 from reports.marks import BAR, INK, MUTED, PAPER, SMALL, Mark
 
 if TYPE_CHECKING:
@@ -26,11 +26,10 @@ def tidy(panel: Panel) -> Panel:
 
     All else here takes panels that are tidy.
     """
-    data = panel.data.reindex(columns=list(PANEL_COLUMNS)).reset_index(drop=True)
-    numbers = {
-        name: pd.to_numeric(data[name]).astype(float) for name in PANEL_COLUMNS if name not in ("series", "word")
-    }
-    words = {name: [_one_line(text) for text in data[name]] for name in ("series", "word")}
+    data = panel.data.reindex(columns=list(panel.columns)).reset_index(drop=True)
+    texts = [name for name in panel.columns if name in ("series", "word", "parameter")]
+    numbers = {name: pd.to_numeric(data[name]).astype(float) for name in panel.columns if name not in texts}
+    words = {name: [_one_line(text) for text in data[name]] for name in texts}
     data = data.assign(**numbers, **words).replace([inf, -inf], float("nan"))
     return replace(panel, data=data.assign(x=data["x"].where(data["x"] > 0)) if panel.log_x else data)
 
@@ -46,7 +45,7 @@ def _one_line(text: Any) -> str:
 
 def absent(panel: Panel) -> dict[str, str]:
     """The series without any mark on the axes, and the first word for it, if any."""
-    if panel.kind == "bars":
+    if panel.kind == "bars" or panel.kind in OF_TRIALS:
         return {}
     data = panel.data
     placed = data["x"].notna() & (data["y"].notna() | data["paper"].notna() | data["word"].ne(""))
@@ -146,9 +145,9 @@ def _limits(axes: "Axes", panel: Panel, data: pd.DataFrame) -> None:
         axes.set_xscale("log")
         axes.set_xlim(10 ** (low - room), 10 ** (high + room))
     else:
-        axes.set_xlim(_padded(xs, share))
+        axes.set_xlim(padded(xs, share))
     chance = [] if panel.chance is None else [panel.chance]
-    axes.set_ylim(panel.limits or _padded([*_numbers(data[data["x"].notna()]), *chance]))
+    axes.set_ylim(panel.limits or padded([*_numbers(data[data["x"].notna()]), *chance]))
 
 
 def _numbers(data: pd.DataFrame) -> list[float]:
@@ -156,7 +155,8 @@ def _numbers(data: pd.DataFrame) -> list[float]:
     return [float(value) for value in data[["y", "low", "high", "paper"]].to_numpy().ravel() if pd.notna(value)]
 
 
-def _padded(values: Sequence[float], share: float = 0.07) -> tuple[float, float]:
+def padded(values: Sequence[float], share: float = 0.07) -> tuple[float, float]:
+    """Ends of an axis that holds the values, with room for their marks."""
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)

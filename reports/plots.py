@@ -18,7 +18,7 @@ _AXES: Final = {
     "test.clips": ("clips of a video in testing", 1), "data.fraction": ("share of the training videos, %", 100),
 }  # fmt: skip
 """Key -> what stands at its axis, and what its values are multiplied by."""
-_QUANTITIES: Final = {
+QUANTITIES: Final = {
     "top1": "top-1 accuracy", "top5": "top-5 accuracy", "class_mean": "class-mean accuracy", "parameters": "parameters",
     "gmacs": "multiply-adds of a view", "test_gmacs": "multiply-adds of all test views", "peak_memory": "peak memory",
     "clips_per_s": "training speed", "latency": "latency of a clip", "device_minutes": "time × devices",
@@ -67,7 +67,7 @@ def _panel(spec: Curves, axis: Axis, frame: pd.DataFrame, variants: Variants, na
         kind="curves",
         data=pd.DataFrame(marks, columns=PANEL_COLUMNS),
         x=label,
-        y=f"{_QUANTITIES[spec.y]}, {METRICS[spec.y].unit}",
+        y=f"{QUANTITIES[spec.y]}, {METRICS[spec.y].unit}",
         chance=_chance(rows) if spec.y == "top1" else None,
         limits=(0, 100) if spec.y in SHARES else None,
     )

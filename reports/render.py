@@ -1,4 +1,4 @@
-"""One DataFrame and its columns in, text out: terminal, CSV, Markdown, LaTeX."""
+"""A table in, text out: terminal, CSV, Markdown, LaTeX."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,9 +8,10 @@ from typing import Final
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
+from reports.content import Table
 from reports.metrics import Column, best_rows, cell_text, groups, is_number, spread_text
 from results.claims import Finding
 
@@ -18,72 +19,51 @@ MARKS: Final = {"shown": "✓", "not shown": "✗", "not measured": "–"}
 _STYLES: Final = {"shown": "green", "not shown": "red", "not measured": "dim"}
 
 
-def terminal(
-    table: pd.DataFrame,
-    columns: Sequence[Column],
-    caption: str,
-    findings: Sequence[Finding],
-    width: int,
-    rows: str = "Scheme",
-    notes: Sequence[str] = (),
-) -> RenderableType:
-    """For `rich.console.Console.print`: the table in as many blocks as `width` characters need, caption, findings.
-
-    `rows`: what the rows are, the first column's heading. `notes`: lines below the caption. So in the other formats.
-    """
-    head = _cells(rows, "", table["scheme"].tolist())
+def terminal(table: Table, findings: Sequence[Finding], width: int) -> RenderableType:
+    """For `rich.console.Console.print`: the table in as many blocks as `width` characters need, caption, findings."""
+    head = _cells(table.rows, "", table.frame["scheme"].tolist())
     blocks: list[list[tuple[Column, list[Text]]]] = [[]]
     used = _breadth(head)
-    for column, cells in [(column, _column(table, column)) for column in columns]:
+    for column, cells in [(column, _column(table.frame, column)) for column in table.columns]:
         if blocks[-1] and used + _breadth(cells) > width:
             blocks.append([])
             used = _breadth(head)
         blocks[-1].append((column, cells))
         used += _breadth(cells)
-    tables = [_block(head, block) for block in blocks]
-    spaced = [part for table in tables for part in (table, Text())]
-    below = [Text(line, style="dim") for line in (caption, *notes)]
+    spaced = [part for block in blocks for part in (_block(head, block), Text())]
+    below = [Text(line, style="dim") for line in (table.caption, *table.notes)]
     return Group(*spaced, *below, Text(), *(_judged(finding) for finding in findings))
 
 
-def csv(table: pd.DataFrame) -> str:
+def csv(table: Table) -> str:
     """For machines: every column of the DataFrame under its key, numbers unrounded, words where numbers are owed."""
-    return table.to_csv(index=False, lineterminator="\n")
+    return table.frame.to_csv(index=False, lineterminator="\n")
 
 
-def markdown(
-    table: pd.DataFrame, columns: Sequence[Column], caption: str, rows: str = "Scheme", notes: Sequence[str] = ()
-) -> str:
+def markdown(table: Table) -> str:
     """A GitHub table, its caption and notes below; the best measured value of a column is bold."""
-    titles = [rows, *(column.title for column in columns)]
-    lines = [titles, ["---", *("--:" for _ in columns)]]
-    lines += _body(table, columns, _escape_markdown, lambda text: f"**{text}**", lambda text: f" ({text})")
+    titles = [table.rows, *(column.title for column in table.columns)]
+    lines = [titles, ["---", *("--:" for _ in table.columns)]]
+    lines += _body(table, _escape_markdown, lambda text: f"**{text}**", lambda text: f" ({text})")
     body = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    listed = "".join(f"- {_escape_markdown(note)}\n" for note in notes)
-    return f"{body}\n{_escape_markdown(caption)}\n" + (f"\n{listed}" if listed else "")
+    listed = "".join(f"- {_escape_markdown(note)}\n" for note in table.notes)
+    return f"{body}\n{_escape_markdown(table.caption)}\n" + (f"\n{listed}" if listed else "")
 
 
-def latex(
-    table: pd.DataFrame,
-    columns: Sequence[Column],
-    caption: str,
-    label: str,
-    rows: str = "Scheme",
-    notes: Sequence[str] = (),
-) -> str:
+def latex(table: Table, label: str) -> str:
     """A `table*` for the booktabs and graphicx packages; the best measured value of a column is bold."""
-    spans, rules, labels, at = [rows], [], [""], 2
-    for title, members in groups(columns):
+    spans, rules, labels, at = [table.rows], [], [""], 2
+    for title, members in groups(table.columns):
         spans.append(f"\\multicolumn{{{len(members)}}}{{c}}{{{_escape_latex(title)}}}")
         rules.append(f"\\cmidrule(lr){{{at}-{at + len(members) - 1}}}")
         labels += [_escape_latex(column.label) for column in members]
         at += len(members)
-    body = _body(table, columns, _escape_latex, lambda text: f"\\textbf{{{text}}}", _latex_spread)
+    body = _body(table, _escape_latex, lambda text: f"\\textbf{{{text}}}", _latex_spread)
     lines = [
         "\\begin{table*}",
         "\\centering",
         "\\resizebox{\\textwidth}{!}{%",
-        f"\\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         "\\toprule",
         f"{' & '.join(spans)} \\\\",
         " ".join(rules),
@@ -92,26 +72,22 @@ def latex(
         *(f"{' & '.join(cells)} \\\\" for cells in body),
         "\\bottomrule",
         "\\end{tabular}}",
-        f"\\caption{{{_escape_latex(caption)}}}",
+        f"\\caption{{{_escape_latex(table.caption)}}}",
         f"\\label{{{label}}}",
-        *(f"{{\\footnotesize {_escape_latex(note)}\\par}}" for note in notes),
+        *(f"{{\\footnotesize {_escape_latex(note)}\\par}}" for note in table.notes),
         "\\end{table*}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _body(
-    table: pd.DataFrame,
-    columns: Sequence[Column],
-    escape: Callable[[str], str],
-    bold: Callable[[str], str],
-    spread: Callable[[str], str],
+    table: Table, escape: Callable[[str], str], bold: Callable[[str], str], spread: Callable[[str], str]
 ) -> list[list[str]]:
-    best = {column.key: best_rows(table, column) for column in columns}
+    best = {column.key: best_rows(table.frame, column) for column in table.columns}
     rows = []
-    for index, row in table.iterrows():
+    for index, row in table.frame.iterrows():
         cells = [escape(str(row["scheme"]))]
-        for column in columns:
+        for column in table.columns:
             text = escape(cell_text(row, column))
             around = escape(spread_text(row, column))
             cells.append((bold(text) if index in best[column.key] else text) + (spread(around) if around else ""))
@@ -157,8 +133,8 @@ def _breadth(cells: Sequence[Text]) -> int:
     return max(len(line) for cell in cells for line in cell.plain.split("\n")) + 2
 
 
-def _block(head: Sequence[Text], block: Sequence[tuple[Column, list[Text]]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+def _block(head: Sequence[Text], block: Sequence[tuple[Column, list[Text]]]) -> Grid:
+    table = Grid(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(head[0], no_wrap=True)
     for _, cells in block:
         table.add_column(cells[0], justify="right", no_wrap=True)

@@ -1,24 +1,26 @@
 """The reports of suites as a small web site: a page a suite, a page a job, and an index over all of them.
 
-<folder>/index.html             the index over all suites (`write_index`)
+<folder>/index.html             the index over all suites and searches (`write_index`)
 <folder>/<suite>/index.html     a suite's page (`write`), with beside it
     <table>.csv, .md, .tex      its tables
     figures/                    its figures
     jobs/<id>.html              its jobs' pages
     summary.json                its line of the index
+
+The pages of a search are `reports.study_site`'s.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 from markupsafe import Markup, escape
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reports import figures, jobs, markup, render
-from reports.content import Figure, Panel, Report, Table
+from reports.content import OF_TRIALS, Figure, Panel, Report, SuiteInfo, Table
 from reports.metrics import METRICS, Column, best_rows, cell_text, groups, is_number, spread_text, title
 from results.claims import Verdict
 from results.store import write_atomic
@@ -33,7 +35,7 @@ TOLD: Final = 40
 
 
 class Summary(BaseModel):
-    """A suite's line of the index."""
+    """A suite's line of the index, or a search's."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,10 +49,15 @@ class Summary(BaseModel):
     findings: tuple[tuple[Verdict, str], ...]
     """Verdicts and what was claimed."""
     states: dict[str, int]
-    """How many of its jobs are how; the most telling first."""
+    """How many of its jobs, or trials, are how; the most telling first."""
     tones: dict[str, str]
     """How each state is coloured."""
     problems: int
+    of: Literal["jobs", "trials"] = "jobs"
+
+    def dumped(self) -> bytes:
+        """The file's content."""
+        return self.model_dump_json(indent=1).encode("utf-8", "replace") + b"\n"
 
 
 def write(report: Report, folder: Path, of_jobs: Iterable[jobs.Job], draw: Draw = figures.draw) -> list[Path]:
@@ -61,9 +68,10 @@ def write(report: Report, folder: Path, of_jobs: Iterable[jobs.Job], draw: Draw 
     """
     rows = jobs.write(of_jobs, report.labels, report.suite, folder / "jobs")
     drawn = {figure.name: list(draw(figure, folder / "figures")) for figure in report.figures}
-    files = {name: text.encode("utf-8", "replace") for table in report.tables for name, text in _texts(table, report)}
-    summary = _summary(report, rows, folder.name)
-    files[SUMMARY] = summary.model_dump_json(indent=1).encode("utf-8", "replace") + b"\n"
+    files = {
+        name: text.encode("utf-8", "replace") for table in report.tables for name, text in texts(table, report.suite)
+    }
+    files[SUMMARY] = _summary(report, rows, folder.name).dumped()
     files["index.html"] = page(report, rows, drawn)
     for name, data in files.items():
         write_atomic(folder / name, data)
@@ -74,7 +82,7 @@ def write(report: Report, folder: Path, of_jobs: Iterable[jobs.Job], draw: Draw 
 def page(report: Report, rows: Sequence[jobs.Row], drawn: dict[str, list[Path]]) -> bytes:
     """A suite's page; `rows` are its jobs', `drawn` each figure's files by its name."""
     records = report.records
-    shown = [any(row.cells[place] for row in rows) for place in range(len(jobs.COLUMNS))]
+    known = [any(row.cells[place] for row in rows) for place in range(len(jobs.COLUMNS))]
     states, tones = _states(rows)
     return markup.page(
         "suite.html",
@@ -85,10 +93,10 @@ def page(report: Report, rows: Sequence[jobs.Row], drawn: dict[str, list[Path]])
         marks=render.MARKS,
         tables=[_table(table) for table in report.tables],
         origins={column.origin for table in report.tables for column in table.columns},
-        figures=[_figure(figure, drawn[figure.name]) for figure in report.figures],
+        figures=[shown(figure, drawn[figure.name]) for figure in report.figures],
         jobs=rows,
-        headings=[heading for (heading, _), has in zip(jobs.COLUMNS, shown, strict=True) if has],
-        shown=[place for place, has in enumerate(shown) if has],
+        headings=[heading for (heading, _), has in zip(jobs.COLUMNS, known, strict=True) if has],
+        shown=[place for place, has in enumerate(known) if has],
         step=STEP if len(rows) > 2 * STEP else None,
         states=states,
         tones=tones,
@@ -118,13 +126,11 @@ def summaries(folder: Path) -> list[Summary]:
     return sorted(found, key=lambda each: (each.title, each.folder))
 
 
-def _texts(table: Table, report: Report) -> Iterator[tuple[str, str]]:
+def texts(table: Table, suite: SuiteInfo) -> Iterator[tuple[str, str]]:
     """The table's files: their names and texts."""
-    frame, columns, caption = table.frame, table.columns, table.caption
-    label = f"tab:{report.suite.name}-{table.name}"
-    yield f"{table.name}.csv", render.csv(frame)
-    yield f"{table.name}.md", render.markdown(frame, columns, caption, table.rows, table.notes)
-    yield f"{table.name}.tex", render.latex(frame, columns, caption, label, table.rows, table.notes)
+    yield f"{table.name}.csv", render.csv(table)
+    yield f"{table.name}.md", render.markdown(table)
+    yield f"{table.name}.tex", render.latex(table, f"tab:{suite.name}-{table.name}")
 
 
 def _summary(report: Report, rows: Sequence[jobs.Row], folder: str) -> Summary:
@@ -185,7 +191,7 @@ def _cell(row: "pd.Series[Any]", column: Column, is_best: bool) -> dict[str, Any
     }
 
 
-def _figure(figure: Figure, paths: Sequence[Path]) -> dict[str, Any]:
+def shown(figure: Figure, paths: Sequence[Path]) -> dict[str, Any]:
     """Its panels as elements of the page, and its files."""
     of_panels = {f"{figure.name}-{place}.svg": panel for place, panel in enumerate(figure.panels, 1)}
     panels = [
@@ -198,14 +204,28 @@ def _figure(figure: Figure, paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def told(panel: Panel) -> str:
-    """A panel in words, for who cannot see it: of curves the ends, of all else each mark."""
-    if panel.kind == "curves":
+    """A panel in words, for who cannot see it: of curves the ends, of trials how many, of all else each mark."""
+    if panel.kind in OF_TRIALS:
+        parts = [_counted(str(name), marks) for name, marks in panel.data.groupby("series", sort=False)]
+    elif panel.kind == "curves":
         parts = [_course(str(name), marks) for name, marks in panel.data.groupby("series", sort=False)]
     else:
         parts = [f"{mark['series']} {_place(panel, mark)}" for _, mark in panel.data.head(TOLD).iterrows()]
         parts += [f"and {len(panel.data) - TOLD} more"] * (len(panel.data) > TOLD)
     axes = f"{panel.y} over {panel.x}" if panel.x else panel.y
-    return f"{panel.title}, {axes}: {'; '.join(parts) or 'nothing measured yet'}"
+    title = f"{panel.title}, {axes}" if axes else panel.title
+    return f"{title}: {'; '.join(parts) or 'nothing measured yet'}"
+
+
+def _counted(name: str, marks: pd.DataFrame) -> str:
+    """A series of trials: how many, and from which value to which; on parallel axes, whose places are none, the best
+    one's settings."""
+    known, count = marks["y"].dropna(), marks["trial"].nunique()
+    if marks["parameter"].any():
+        settings = zip(marks["parameter"], marks["word"], strict=True)
+        return f"{name} " + (", ".join(f"{key} {word}" for key, word in settings) if count == 1 else f"({count})")
+    ends = f" {known.min():.4g} to {known.max():.4g}" if len(known) else " without a value"
+    return f"{name} ({count}){ends}"
 
 
 def _course(name: str, marks: pd.DataFrame) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from reports.content import Panel
+from reports.content import OF_TRIALS, Panel
 from reports.marks import INK, PAPER, SMALL, Mark
 from reports.panels import marks_of
 
@@ -32,7 +32,7 @@ class Row:
 
 def rows(panel: Panel) -> list[Row]:
     """The lines of words above the axes: one a series and word; one a word where those would be more than four."""
-    if panel.kind == "bars":
+    if panel.kind == "bars" or panel.kind in OF_TRIALS:
         return []
     data = panel.data
     data = data[data["x"].notna() & data["y"].isna() & data["word"].ne("")]

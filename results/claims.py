@@ -61,8 +61,9 @@ def judge(
 
     `frame` has the suite's jobs (`results.collect.frame`), those without a record too; `names` says what to call each
     by its id, seeds of one variant the same. With `compare`, a top-1 that is above or below another's by a difference
-    that the same videos do not tell from chance (`results.paired`), or from `by`, is not shown to be; one whose scores
-    of single videos are missing is not measured.
+    that the same videos do not tell from chance (`results.paired`), or from what is asked for, is not shown to be; one
+    whose scores of single videos are missing is not measured. Other comparisons of accuracies are by means alone, and
+    say so.
     """
     parts = [_part(condition, frame, names, text, compare) for condition in claim.holds]
     verdicts = {part.verdict for part in parts}
@@ -98,10 +99,17 @@ def _part(
     write = _Written(condition.quantity, text)
     found = write.all(values) if minus is None else f"{write.all(values)} less {write.all(minus)}"
     verdict, asked = _verdict(condition, values, minus, others), write.asked(condition, values, others)
-    if verdict != "shown" or compare is None or not _is_compared(condition):
+    by_means = _Part(verdict, found, f"{asked}, by means alone")
+    if compare is None or verdict == "not measured" or not _is_of_two(condition):
         return _Part(verdict, found, asked)
-    pairs = [(value, other, compare(other.tested, value.tested)) for value in values for other in others]
+    if not _has_interval(condition):
+        return by_means
+    if verdict == "not shown":
+        return _Part(verdict, found, asked)
+    pairs = [(value, other, compare(other.tested, value.tested)) for value in values for other in minus or others]
     told = {f"{value.name} and {other.name}": _tells(condition, each) for value, other, each in pairs}
+    if minus and None in told.values():  # a gain may be over the accuracy on other videos
+        return by_means
     if level := [pair for pair, tells in told.items() if tells is False]:
         return _Part("not shown", found, f"{asked}, and the videos do not tell {' or '.join(level)} so far apart")
     if unknown := [pair for pair, tells in told.items() if tells is None]:
@@ -109,17 +117,25 @@ def _part(
     return _Part(verdict, found, asked)
 
 
-def _is_compared(condition: Condition) -> bool:
-    of_variants = isinstance(condition.than, dict) and condition.minus is None
-    return condition.quantity == "top1" and of_variants and condition.relation != "near"
+def _is_of_two(condition: Condition) -> bool:
+    """Whether accuracies of variants are compared, which other videos would change."""
+    return condition.quantity in SHARES and (isinstance(condition.than, dict) or condition.minus is not None)
+
+
+def _has_interval(condition: Condition) -> bool:
+    """Whether the same videos give an interval of what is compared: of one difference in top-1, on one side."""
+    one = isinstance(condition.than, dict if condition.minus is None else float | int)
+    return condition.quantity == "top1" and condition.relation != "near" and one
 
 
 def _tells(condition: Condition, found: Difference | None) -> bool | None:
-    """Whether the same videos tell the difference from chance, and from the margin asked for; None where unknown."""
-    if found is None or not condition.by:
-        return None if found is None else found.tells_apart
-    margin = condition.by / 100
-    return found.low > margin if condition.relation == "above" else found.high < -margin
+    """Whether the same videos tell the difference from chance, and from what is asked for; None where unknown."""
+    if found is None:
+        return None
+    than, by = condition.than if isinstance(condition.than, float | int) else 0.0, condition.by
+    if than == by == 0.0:
+        return found.tells_apart
+    return found.low * 100 > than + by if condition.relation == "above" else found.high * 100 < than - by
 
 
 def _verdict(

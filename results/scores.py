@@ -1,7 +1,7 @@
 """Softmax scores of single views, kept beside a job's record: `jobs/<id>/scores/<crop size>.npz`.
 
 A view is a clip's position in its video and a crop's place. Which views a test protocol averages is kept too, so that
-accuracies, intervals and confusions of any protocol that was tested come from the file, without the model and its
+accuracies and intervals of any protocol that was tested come from the file, without the model and its
 videos. Scores are float16, right to 1 part in 2048, which an average over views and a best class can bear: half the
 bytes of float32, 480 MB for 20,000 videos of 30 views and 400 classes. A record's accuracies are those of the scores in
 the file.

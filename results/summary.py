@@ -1,4 +1,4 @@
-"""What a test's scores come to: accuracies, their interval, and which classes are taken for which. Pure functions."""
+"""What a test's scores come to: accuracies, their interval, and which videos are right. Pure functions."""
 
 from typing import Literal
 
@@ -73,16 +73,3 @@ def _per_class(right: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], clas
     videos = np.bincount(labels, minlength=classes)
     correct = np.bincount(labels, weights=right, minlength=classes)
     return [float(n / of) if of else None for n, of in zip(correct, videos, strict=True)]
-
-
-def confusion(scored: Scores, clips: int | str, crops: int) -> npt.NDArray[np.int64]:
-    """[k k+1]: how many videos of each class (rows) were taken for each class; the last column did not decode.
-
-    Raises KeyError for a protocol that was not tested.
-    """
-    averaged = scored.averaged(clips, crops)
-    answered = _answered(averaged)
-    chosen = np.where(answered, np.nan_to_num(averaged).argmax(axis=1), scored.classes)
-    counted = np.zeros((scored.classes, scored.classes + 1), np.int64)
-    np.add.at(counted, (scored.labels, chosen), 1)
-    return counted

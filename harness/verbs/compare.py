@@ -12,15 +12,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness import checks, contender, cost, document
+from harness import checks, contender, document
 from harness.contender import Contender, Match
 from harness.data.datasets import open_dataset
 from harness.data.videos import DatasetError, digest
 from harness.errors import HarnessError
-from harness.spec import from_data
 from harness.verbs.shell import (
     DATASETS,
     ROOT,
+    VARIANT,
     DatasetsOption,
     JsonOption,
     ModelsOption,
@@ -29,13 +29,13 @@ from harness.verbs.shell import (
     SetOption,
     out,
     table,
+    view_cost,
 )
 from models import registry
-from models.registry import ModelError
 from results import answers, paired
 from results.answers import Answers
 from results.paired import ClassDifference, Difference
-from results.record import Cost, Record, Test
+from results.record import Record, Test
 from results.store import Store
 
 DIFFER_SHOWN = 8
@@ -45,7 +45,7 @@ SMALLER = {"TFLOPs": ("GFLOPs", 1000), "device-hours": ("device-minutes", 60)}
 SMALL = 0.1
 """Below which a number is shown in the smaller unit; JSON has the larger."""
 
-NAMED = "A job's id, or how it begins; or SUITE:KEY=VALUE,..., all seeds of one variant."
+NAMED = f"{VARIANT}, all seeds of one variant."
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _prices(a: Contender, b: Contender, match: Match, store: Store) -> tuple[Pri
 def _taken(side: Contender, test: Test, store: Store) -> dict[tuple[str, str], float | None]:
     """By name and unit: means over seeds of accuracy and training, the largest memory, the median latency."""
     measured = [record.measured for record in side.records]
-    counted = _cost(side.records[0], test, store)
+    counted = view_cost(side.records[0], test.size, store)
     clips = test.clips_per_video if test.clips == "cover" else test.clips
     peaks = [each.peak_memory_bytes for each in measured if each.peak_memory_bytes]
     latencies = [each.latency_s for each in measured if each.latency_s is not None]
@@ -159,18 +159,6 @@ def _taken(side: Contender, test: Test, store: Store) -> dict[tuple[str, str], f
         ("peak memory", "MiB"): max(peaks) / 2**20 if peaks else None,
         ("latency of a clip", "ms"): median(latencies) * 1000 if latencies else None,
     }
-
-
-def _cost(record: Record, test: Test, store: Store) -> Cost | None:
-    """Of one view of the test's crop; counted, which needs torch, where only another crop's is known."""
-    clip, model = record.spec["clip"], record.spec["model"]
-    if test.size == clip["size"] or record.cost is None:
-        return record.cost
-    try:
-        options = from_data(registry.options_type(model["name"]), model)
-        return cost.stored_cost(store.root, options, clip["frames"], clip["size"], record.classes, crop=test.size)
-    except (ModelError, ValueError):  # a model that is not known here, or has other options now
-        return None
 
 
 def _class_names(record: Record, root: Path, datasets: Path) -> tuple[str, ...]:

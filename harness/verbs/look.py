@@ -14,6 +14,7 @@ from harness.spec import Scale
 from harness.verbs.shell import (
     DATASETS,
     ROOT,
+    VARIANT,
     DatasetsOption,
     ModelsOption,
     RootOption,
@@ -45,7 +46,7 @@ UNTRAINED = ("model.size=demo", "model.init=scratch", "clip.frames=6", "clip.siz
 """A model that answers at once and shows every scheme: 8 x 8 patches in 6 frames."""
 NEAREST = 5
 
-JOB = "A job's id, or how it begins; or SUITE:KEY=VALUE,..., of several seeds the first."
+JOB = f"{VARIANT}, of several seeds the first."
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=JOB)]
 ToOption = Annotated[
     Path | None, typer.Option("--to", help="The folder to write to; <root>/reports/look.", file_okay=False)

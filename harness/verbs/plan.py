@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from harness import cost, memory, preflight, standing
+from harness import memory, preflight, standing
 from harness.combination import Job
 from harness.data.datasets import class_count
 from harness.errors import HarnessError
@@ -24,6 +24,7 @@ from harness.verbs.shell import (
     ROOT,
     DatasetsOption,
     JsonOption,
+    Launcher,
     ModelsOption,
     OnlyOption,
     RootOption,
@@ -31,6 +32,7 @@ from harness.verbs.shell import (
     SetOption,
     SuitePath,
     job_cost,
+    known_cost,
     orders,
     out,
     plain,
@@ -50,9 +52,7 @@ def plan(
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
     models: ModelsOption = [],  # noqa: B006
-    launcher: Annotated[
-        Literal["inline", "local", "slurm"], typer.Option(help="slurm: also print the scripts that sbatch would get.")
-    ] = "local",
+    launcher: Annotated[Launcher, typer.Option(help="slurm: also print the scripts that sbatch would get.")] = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Show what would run, and what each variant costs; submits nothing."""
@@ -122,8 +122,8 @@ def _count(plain: dict[str, Any], root: Path, datasets: Path) -> None:
 def _is_known(job: Job, store: Store, datasets: Path) -> bool:
     spec, classes = job.spec, class_count(job.spec.data.name, datasets)
     sizes = {spec.clip.size, *(test.size or spec.clip.size for test in spec.tests)}
+    counted = all(known_cost(job, store, datasets, size) for size in sizes)
     of_model = (store.root, spec.model, spec.clip.frames, spec.clip.size, classes)
-    counted = all(cost.known_cost(*of_model, crop=size) for size in sizes)
     return counted and memory.known_memory(*of_model, **_step(job)) is not None
 
 

@@ -1,15 +1,19 @@
 """`report`: the reports of suites, rendered again from their records."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.text import Text
 
 from harness import preflight, standing
 from harness.combination import Job
-from harness.errors import SuiteError
+from harness.data.datasets import revision
+from harness.errors import HarnessError, SuiteError
 from harness.suite import Suite, load
 from harness.verbs.shell import (
     DATASETS,
@@ -25,15 +29,20 @@ from harness.verbs.shell import (
     SuitePaths,
     all_suites,
     job_cost,
+    known_cost,
     out,
     say_error,
     standings_table,
+    view_cost,
 )
 from models import registry
 from models.registry import ModelError
 from results.outline import Outline
 from results.record import Cost
 from results.store import Store
+
+CostOf = Callable[[Job, int | None], Cost | None]
+"""What a view of a job's model costs, at its training's crop or another; None where that is not known."""
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +71,21 @@ def report(
 
 
 def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
-    """Write and show the suite's report; returns what is wrong with its records."""
+    """Write and show the suite's report, of one that is searched its study's; what is wrong with its records."""
+    if suite.search is None:
+        return _rendered(suite, store, datasets)
+    from harness.search import session
+    from harness.verbs.search import show
+
+    here = session.of(suite, (), store.root.resolve(), datasets, None, None)
+    try:
+        study = here.study()
+    except HarnessError as error:  # of one study, which is to cost no other suite its report
+        return [f"{suite.path}: {error}", *_rendered(suite, store, datasets)]
+    return show(here, study) if study else _rendered(suite, store, datasets)
+
+
+def _rendered(suite: Suite, store: Store, datasets: Path) -> list[str]:
     from reports import figures, site
     from reports.jobs import Job as OfReport
     from reports.jobs import tail
@@ -71,25 +94,36 @@ def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
     standings = standing.of(suite.jobs, store)
     problems = [each.problem for each in standings if each.problem]
     changed = [f"Not the suite as its file has it: {', '.join(suite.narrowed)}"] if suite.narrowed else []
+    measured = any(each.record for each in standings)
     report = _report(suite, store, datasets, standings, [*changed, *problems])
+    nothing = f"Nothing was measured yet. To measure it: {_command(suite, store)}"
+    report = report if measured else replace(report, answers=(nothing,))
     jobs = (
         OfReport(each.job.id, each.state, each.record, tail(each.folder / "log.txt"), each.problem or "")
         for each in standings
     )
     (page, *_) = site.write(report, _folder(suite, store), jobs, figures.draw)
     site.write_index(site.summaries(store.reports), store.reports)
-    if any(each.record for each in standings):
+    if measured:
         for table in report.tables:
-            shown = table.frame, table.columns, table.caption, report.findings
-            out.print(terminal(*shown, out.width, table.rows, table.notes))
+            out.print(terminal(table, report.findings, out.width))
     else:
         out.print(standings_table([(suite, list(standings))]))
+        out.print(Text(nothing), soft_wrap=True)
     out.print(f"Report: {page}", soft_wrap=True)
     return problems
 
 
 def _folder(suite: Suite, store: Store) -> Path:
     return store.reports / (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
+
+
+def _command(suite: Suite, store: Store) -> str:
+    """What runs these jobs."""
+    laid = [word for text in suite.narrowed for word in text.split(" ", 1)]
+    at = ["--scale", suite.scale] if suite.scale != "demo" else []
+    verb = "run" if suite.search is None else "search"
+    return shlex.join(["python", "-m", "harness", verb, str(suite.path), *at, *laid, "--root", str(store.root)])
 
 
 def _report(
@@ -99,25 +133,39 @@ def _report(
     from reports.content import SuiteInfo
     from results import answers, collect, literature
 
+    measured = any(each.record for each in standings)
+    cost_of: CostOf = partial(_cost if measured else _known, store, datasets)  # nobody waits where nothing was measured
+    own = _of_the_file(suite, datasets)
     asked = {job.id: _asked(job) for job in suite.jobs}
-    frame = collect.of_tests(_frame(suite, store, datasets, standings), asked)
-    frame["test.multiply_adds"] = list(_of_views(frame, suite.jobs, store, datasets))
+    frame = collect.of_tests(_frame(suite, standings, cost_of), asked)
+    frame["test.multiply_adds"] = list(_of_views(frame, standings, store))
     jobs = assemble.Jobs(
         frame=frame,
         labels={job.id: job.label for job in suite.jobs},
         names={job.id: job.name for job in suite.jobs},
+        bare={job.id: _bare(job) for job in suite.jobs},
         variants={job.id: job.variant for job in suite.jobs},
         asked=asked,
-        rows=_rows(_of_the_paper(suite, datasets), suite.report, frame),
+        rows=_rows(_of_the_paper(suite, own), suite.report, frame),
+        embedded={job.spec.data.name for job in suite.jobs if revision(job.spec.data.name)},
         compare=answers.comparing({each.job.id: each.record for each in standings if each.record}, store.job_folder),
     )
-    published = literature.chosen(suite.report) if suite.report.published else None
-    counted = _counted(suite, store, datasets) if suite.report.published else {}
+    sets = {job.spec.data.name for job in own}  # what is published is of those, or they stand for it
+    compared = bool(suite.report.published) and any(job.spec.data.name in sets for job in suite.jobs)
+    published = literature.chosen(suite.report) if compared else None
+    counted = _counted(suite, datasets, cost_of) if compared else {}
     info = SuiteInfo(suite.name, suite.title, suite.question, suite.scale)
     return assemble.report(info, suite.report, jobs, published, counted, problems)
 
 
-def _frame(suite: Suite, store: Store, datasets: Path, standings: Sequence[standing.Standing]) -> "pd.DataFrame":
+def _bare(job: Job) -> str:
+    """The job's label without what its row of a table holds several of: data sets and seeds."""
+    from reports.comparison import VARIED_WITHIN
+
+    return replace(job, variant=tuple(pair for pair in job.variant if pair[0] not in VARIED_WITHIN)).label
+
+
+def _frame(suite: Suite, standings: Sequence[standing.Standing], cost_of: CostOf) -> "pd.DataFrame":
     """The jobs' records; of those without one what can be known, which is its cost where a figure shows that."""
     from results import collect
     from results.quantities import COUNTED
@@ -128,7 +176,7 @@ def _frame(suite: Suite, store: Store, datasets: Path, standings: Sequence[stand
             each.job.id,
             collect.DAMAGED if each.state == "damaged" else collect.NOT_RUN,
             each.job.spec.content(),
-            _cost(each.job, store, datasets) if counting else None,
+            cost_of(each.job, None) if counting else None,
         )
         for each in standings
         if not each.record
@@ -136,25 +184,18 @@ def _frame(suite: Suite, store: Store, datasets: Path, standings: Sequence[stand
     return collect.frame([each.record for each in standings if each.record], unrecorded)
 
 
-def _of_views(frame: "pd.DataFrame", jobs: Sequence[Job], store: Store, datasets: Path) -> Iterator[int | None]:
-    """Multiply-adds of a view of each row's test, where its crop is another than the training's."""
+def _of_views(frame: "pd.DataFrame", standings: Sequence[standing.Standing], store: Store) -> Iterator[int | None]:
+    """Multiply-adds of a view of each row's test."""
     import pandas as pd
 
-    by_id = {job.id: job for job in jobs}
-    known: dict[tuple[object, ...], Cost | None] = {}  # seeds and data fractions share a count, and its file
+    records = {each.job.id: each.record for each in standings}
     for id_, size in zip(frame["id"], frame["test.size"], strict=True):
-        job = by_id[id_]
-        if pd.isna(size) or size == job.spec.clip.size:
-            yield None
-            continue
-        key = (job.spec.model, job.spec.clip, job.spec.data.name, size)
-        if key not in known:
-            known[key] = _cost(job, store, datasets, int(size))
-        cost = known[key]
+        record = None if pd.isna(size) else records[id_]
+        cost = view_cost(record, int(size), store) if record else None
         yield cost.multiply_adds if cost else None
 
 
-def _cost(job: Job, store: Store, datasets: Path, crop: int | None = None) -> Cost | None:
+def _cost(store: Store, datasets: Path, job: Job, crop: int | None) -> Cost | None:
     """None for a model that cannot be counted."""
     try:
         return job_cost(job, store, datasets, crop)
@@ -162,17 +203,27 @@ def _cost(job: Job, store: Store, datasets: Path, crop: int | None = None) -> Co
         return None
 
 
+def _known(store: Store, datasets: Path, job: Job, crop: int | None) -> Cost | None:
+    return known_cost(job, store, datasets, crop)
+
+
 def _asked(job: Job) -> list[tuple[str, Any, int, int]]:
     spec = job.spec
     return [(spec.data.name, test.clips, test.crops, test.size or spec.clip.size) for test in spec.tests]
 
 
-def _of_the_paper(suite: Suite, datasets: Path) -> list[Job]:
+def _of_the_file(suite: Suite, datasets: Path) -> Sequence[Job]:
+    """The jobs of this scale that its file asks for, whatever was laid over it or kept of it."""
+    try:
+        return load(suite.path, suite.scale, datasets_file=datasets).jobs if suite.narrowed else suite.jobs
+    except SuiteError:  # of a data set that is not configured, for which another was laid over the suite
+        return ()
+
+
+def _of_the_paper(suite: Suite, own: Sequence[Job]) -> list[Job]:
     """The jobs that may stand in the paper's rows: at its scale those of the file alone, whatever the seed."""
-    if suite.scale == "demo" or not suite.narrowed:
-        return list(suite.jobs)
-    known = [replace(job.spec, seed=0).identity() for job in load(suite.path, "paper", datasets_file=datasets).jobs]
-    return [job for job in suite.jobs if replace(job.spec, seed=0).identity() in known]
+    known = {replace(job.spec, seed=0).identity() for job in own} if suite.scale == "paper" else set()
+    return [job for job in suite.jobs if suite.scale == "demo" or replace(job.spec, seed=0).identity() in known]
 
 
 def _rows(jobs: Sequence[Job], outline: Outline, frame: "pd.DataFrame") -> dict[str, str]:
@@ -189,7 +240,7 @@ def _rows(jobs: Sequence[Job], outline: Outline, frame: "pd.DataFrame") -> dict[
     return found
 
 
-def _counted(suite: Suite, store: Store, datasets: Path) -> dict[str, "Counted"]:
+def _counted(suite: Suite, datasets: Path, cost_of: CostOf) -> dict[str, "Counted"]:
     """What the paper's rows cost at the paper's scale, with all views of their tests.
 
     Of several data sets the first one's test counts, and the parameters with the smallest head: that Table 1 is of 174
@@ -207,7 +258,7 @@ def _counted(suite: Suite, store: Store, datasets: Path) -> dict[str, "Counted"]
     found: dict[str, Counted] = {}
     for job in jobs:
         name, test = rows.get(job.id), max(job.spec.tests, key=lambda test: (test.views or 0) * (test.size or 0) ** 2)
-        cost = _cost(job, store, datasets, test.size) if name else None
+        cost = cost_of(job, test.size) if name else None
         if name and cost:
             views = None if test.clips == "cover" else test.clips * test.crops
             here = Counted(cost.parameters, None if views is None else cost.multiply_adds * views)

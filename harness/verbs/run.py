@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,7 @@ from harness.verbs.shell import (
     SOME_FAILED,
     WRONG_INPUT,
     DatasetsOption,
+    Launcher,
     ModelsOption,
     OnlyOption,
     RootOption,
@@ -45,7 +46,6 @@ from results.store import Store
 if TYPE_CHECKING:
     from harness.snapshot import Snapshot
 
-Launcher = Literal["inline", "local", "slurm"]
 SUBMITTING_S = 120.0
 """How long to wait for another command that submits jobs from the same folder."""
 BESIDE_S = 10.0

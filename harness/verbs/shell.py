@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -16,9 +17,12 @@ from harness.data.datasets import class_count
 from harness.errors import HarnessError
 from harness.files import Order
 from harness.progress import STYLES
-from harness.spec import Scale
+from harness.spec import Scale, from_data
 from harness.suite import Suite
-from results.record import Cost
+from models import registry
+from models.catalog import Options
+from models.registry import ModelError
+from results.record import Cost, Record
 from results.store import Store
 
 DONE, SOME_FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
@@ -49,6 +53,9 @@ ModelsOption = Annotated[
     list[Path], typer.Option("--models", metavar="FILE", help="A Python file that registers models of yours.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (stable keys, docs/cli.md) instead of text.")]
+VARIANT = "A job's id, or how it begins; or SUITE:KEY=VALUE,..."
+"""How a trained variant is named on the command line."""
+Launcher = Literal["inline", "local", "slurm"]
 ROOT, DATASETS = Path("runs"), Path("datasets.yaml")
 
 
@@ -62,9 +69,41 @@ def job_cost(job: Job, store: Store, datasets: Path, crop: int | None = None) ->
 
     Raises ModelError for a model that cannot be counted.
     """
-    clip = job.spec.clip
-    classes = class_count(job.spec.data.name, datasets)
-    return cost.stored_cost(store.root, job.spec.model, clip.frames, clip.size, classes, crop=crop)
+    return cost.stored_cost(store.root, *_view(job, datasets), crop=crop)
+
+
+def known_cost(job: Job, store: Store, datasets: Path, crop: int | None = None) -> Cost | None:
+    """The same where it was counted before; None where it was not. Without torch, at once."""
+    return cost.known_cost(store.root, *_view(job, datasets), crop=crop)
+
+
+def _view(job: Job, datasets: Path) -> tuple[Options, int, int, int]:
+    """What a count is of: a model, frames, size and classes."""
+    spec = job.spec
+    return spec.model, spec.clip.frames, spec.clip.size, class_count(spec.data.name, datasets)
+
+
+def view_cost(record: Record, crop: int, store: Store) -> Cost | None:
+    """Of one view of a test of this crop; counted, which needs torch, where only the training crop's is known.
+
+    None where the model cannot be counted, is not known here, or has other options now.
+    """
+    clip, model = record.spec["clip"], record.spec["model"]
+    if crop == clip["size"] or record.cost is None:
+        return record.cost
+    try:
+        options = from_data(registry.options_type(model["name"]), model)
+    except (ModelError, ValueError):
+        return None
+    return _counted(store.root, options, clip["frames"], clip["size"], record.classes, crop)
+
+
+@cache  # seeds and data fractions share a count, and its file
+def _counted(root: Path, options: Options, frames: int, size: int, classes: int, crop: int) -> Cost | None:
+    try:
+        return cost.stored_cost(root, options, frames, size, classes, crop=crop)
+    except ModelError:
+        return None
 
 
 def orders(jobs: Sequence[Job], scale: Scale, root: Path, datasets: Path) -> list[Order]:

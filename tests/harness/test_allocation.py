@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from submitit.core.utils import JobPaths, temporary_save_path
 
-from harness.allocation import HUNG, Allocation, _how, _tidy
+from harness.allocation import HUNG, Allocation, _how, tidy
 from harness.meeting import Seat
 from harness.worker import RANK_LOST
 from tests.cluster import NODES, cluster
@@ -145,11 +145,11 @@ def test_what_submitit_left_half_written_does_not_stop_the_next_attempt(tmp_path
     left = [paths.submitted_pickle.with_suffix(".pkl.save_tmp"), paths.result_pickle.with_suffix(".pkl.save_tmp")]
     for path in left:
         path.touch()
-    _tidy(paths)
+    tidy(paths)
     assert not any(path.exists() for path in left)
     for path in (paths.submitted_pickle, paths.result_pickle):
         with temporary_save_path(path) as temporary:  # which refuses where one is left
             temporary.touch()
     assert paths.submitted_pickle.exists()
-    _tidy(paths)
+    tidy(paths)
     assert paths.submitted_pickle.exists()

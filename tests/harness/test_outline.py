@@ -57,6 +57,8 @@ def test_a_suite_needs_to_say_nothing_of_its_report(tmp_path, head):
         ("  metrics: [top2]\n", 0, "report.metrics.0: 'top2' is not allowed (did you mean 'top5'?); allowed: "),
         ("  rows:\n    Space: space\n", 1, "report.rows.Space: expected values that jobs have, such as {data: motion},"
          " or a list of such, got 'space'"),
+        ("  rows:\n    Space: {}\n    I3D v1.5, 8.1: space\n", 2, "report.rows.I3D v1.5, 8.1: expected values that"),
+        ("  rows:\n    A: {}\n    8: space\n", 2, "report.rows.8: expected values that"),
         ("  figures:\n  - {name: a, title: x, panels: [], y: speed}\n", 1, "report.figures.0.panels: expected one at"),
         (holds("{of: {data: motion}, above: chancy}"), 3, "report.findings.0.holds.0.above: expected a number,"),
         (holds("{of: {data: motion}}"), 3, "report.findings.0.holds.0: needs one of above, below, near; has none"),
@@ -94,7 +96,7 @@ def test_a_choice_that_no_job_answers_to_is_told_with_what_there_is(tmp_path, pl
     if place == "where":
         report = f"  figures:\n  - name: a\n    title: x\n    panels:\n    - x: clip.size\n      where: {chosen}\n"
         at, line = "report.figures.0.panels.0.where", FIRST + 5
-    assert mistakes(tmp_path, report) == [f"{line}: {at}: {told}, at {scale} scale" for scale in ("demo", "paper")]
+    assert mistakes(tmp_path, report) == [f"{line}: {at}: {told}, at demo and paper scale"]
 
 
 def test_values_that_exist_and_never_together_are_told(tmp_path):
@@ -105,9 +107,14 @@ def test_values_that_exist_and_never_together_are_told(tmp_path):
     head = HEAD.replace("scales:", "exclude:\n  - {model.attention: joint}\ninclude:\n  - {data: appearance,"
                         " model.attention: axial}\nscales:")  # fmt: skip
     told = mistakes(tmp_path, holds("{of: {data: motion, model.attention: axial}, above: 1}"), head)
-    assert [each.partition(": no job ")[2] for each in told] == [
-        f"has all of these values, at {scale} scale" for scale in ("demo", "paper")
-    ]
+    assert [each.partition(": no job ")[2] for each in told] == ["has all of these values, at demo and paper scale"]
+
+
+def test_what_is_wrong_in_another_way_at_each_scale_is_told_together(tmp_path):
+    (told,) = mistakes(tmp_path, holds("{of: {clip.size: 24}, above: 1}"))
+    assert told.partition(".of: ")[2] == (
+        "no job has clip.size 24; there are 16, at demo scale; no job has clip.size 24; there are 32, at paper scale"
+    )
 
 
 def test_what_is_said_of_one_scale_needs_no_job_at_the_other(tmp_path):
@@ -140,10 +147,9 @@ def test_what_a_figure_runs_along_must_be_known(tmp_path):
     report = "  figures:\n  - name: a\n    title: t\n    series: model.atention\n    panels:\n    - x: clip.sise\n"
     told = mistakes(tmp_path, report)
     assert told == [
-        f"{FIRST + line}: report.figures.0.{key}, at {scale} scale"
+        f"{FIRST + line}: report.figures.0.{key}, at demo and paper scale"
         for line, key in ((3, "series: no job has model.atention (did you mean 'model.attention'?)"),
                           (5, "panels.0.x: no job has clip.sise (did you mean 'clip.size'?)"))
-        for scale in ("demo", "paper")
     ]  # fmt: skip
     assert loaded(tmp_path, report.replace("atention", "attention").replace("clip.sise", "test.clips")).figures
 
@@ -172,12 +178,10 @@ def test_a_row_in_which_no_job_of_any_scale_stands_is_told(tmp_path):
 
 def test_two_variants_in_a_row_and_a_job_in_two_rows_are_told(tmp_path):
     told = mistakes(tmp_path, "  rows:\n    Both: {data: motion}\n")
-    assert (
-        f"{FIRST + 1}: report.rows.Both: space · seed 0 and joint · seed 0 would both stand in it, at demo scale"
-        in told
-    )
+    both = "space · seed 0 and joint · seed 0 would both stand in it, at demo and paper scale"
+    assert f"{FIRST + 1}: report.rows.Both: {both}" in told
     told = mistakes(tmp_path, "  rows:\n    A: {model.attention: space}\n    B: {model.attention: space}\n")
-    assert f"{FIRST + 2}: report.rows.B: space · seed 0 stands in A too, at demo scale" in told
+    assert f"{FIRST + 2}: report.rows.B: space · seed 0 stands in A too, at demo and paper scale" in told
 
 
 def test_a_curve_needs_numbers_along_x(tmp_path):

@@ -1,13 +1,15 @@
 """Made-up records of a Table 1 suite; nothing here was measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from reports import beside, comparison
+from reports import beside, comparison, videos
 from reports.beside import Counted
+from reports.captions import caption
 from reports.content import Table
 from results.collect import NOT_RUN, Unrecorded, frame
 from results.literature import published
@@ -141,20 +143,19 @@ def unrecorded(attention: str, dataset: str) -> Unrecorded:
 def make_table(records: pd.DataFrame, scale: str = "demo", crop: int = 32) -> Table:
     """Table 1, as a suite has it whose jobs these are: a row a scheme, the paper's numbers beside its own."""
     jobs = records.drop_duplicates("id")
-    facts = zip(jobs["id"], jobs["model.attention"], jobs["data.name"], strict=True)
-    variants = {id_: (("model.attention", scheme), ("data", data)) for id_, scheme, data in facts}
     names = {id_: SCHEMES[scheme] for id_, scheme in zip(jobs["id"], jobs["model.attention"], strict=True)}
     asked = {id_: [(data, 1, 3, crop)] for id_, data in zip(jobs["id"], jobs["data.name"], strict=True)}
     own = Table(
         name="table1",
-        frame=comparison.table(records, comparison.rows(variants, names), asked),
+        frame=comparison.table(records, comparison.rows(names), asked),
         columns=comparison.columns(records, asked),
-        caption=comparison.caption(scale),
+        caption="",
         rows="Scheme",
-        notes=tuple(comparison.splits(records[records["status"] != NOT_RUN], variants)),
+        notes=tuple(videos.by_data_set(records[records["status"] != NOT_RUN], names)),
     )
     counted = {SCHEMES[name]: Counted(int(_PARAMETERS[name] * 1e6), int(3 * _GMACS[name] * 1e9)) for name in SCHEMES}
-    return beside.beside(own, published("table1"), counted, scale)
+    table = beside.beside(own, published("table1"), counted, scale)
+    return replace(table, caption=caption(table, scale, several=True))
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def jobs_of(found: pd.DataFrame, rows: bool = False) -> assemble.Jobs:
         frame=found,
         labels={id_: f"{schemes[id_]} · {sets[id_]} · seed {once['seed'][id_]}" for id_ in schemes},
         names={id_: f"{schemes[id_]} · {sets[id_]}" for id_ in schemes},
+        bare=schemes,
         variants={id_: (("model.attention", schemes[id_]), ("data.name", sets[id_])) for id_ in schemes},
         asked={id_: [(sets[id_], 1, 3, 32)] for id_ in schemes},
         rows={id_: SCHEMES[scheme] for id_, scheme in schemes.items()} if rows else {},
@@ -47,7 +48,7 @@ def test_a_suite_without_a_report_compares_its_variants(records: pd.DataFrame) -
     made = report(records, Outline())
     (table,) = made.tables
     assert table.name == "comparison"
-    assert table.frame["scheme"].tolist() == [f"attention {scheme}" for scheme in SCHEMES]
+    assert table.frame["scheme"].tolist() == list(SCHEMES)
     assert [figure.name for figure in made.figures] == ["accuracy", "cost"]
     assert (made.findings, made.problems, made.suite) == ((), ["bad"], INFO)
 
@@ -68,6 +69,37 @@ def test_figures_that_the_suite_asks_for_take_the_place_of_those_of_every_suite(
     assert made.figures[0].caption.startswith("t. ")
 
 
+def test_a_figure_without_a_number_is_left_out(mixed: pd.DataFrame) -> None:
+    nothing = frame([], [unrecorded(scheme, "motion") for scheme in SCHEMES])
+    asked = Curves(name="mine", title="t", panels=(Axis(x="clip.size"),), y="gmacs")
+    assert report(nothing, Outline()).figures == ()
+    assert report(nothing, Outline(figures=(asked,))).figures == ()
+    assert len(report(mixed, Outline()).figures) == 2
+    counted = nothing.assign(multiply_adds=1e9, parameters=1e6)  # before anything was run
+    assert len(report(counted, Outline(figures=(asked,))).figures) == 1
+
+
+@pytest.mark.parametrize(
+    ("embedded", "told"),
+    [
+        ({"appearance", "motion"}, "Demo scale: small models on embedded clips."),
+        ({"motion"}, "Demo scale: small models."),
+    ],
+)
+def test_figures_say_of_embedded_clips_only_where_all_are(records: pd.DataFrame, embedded: set[str], told: str) -> None:
+    assert all(figure.caption.endswith(told) for figure in report(records, Outline(), embedded=embedded).figures)
+    paper = report(records, Outline(), replace(INFO, scale="paper"), embedded=embedded)
+    assert not any("Demo" in figure.caption for figure in paper.figures)
+
+
+def test_a_variant_has_its_jobs_name_in_tables_and_the_videos_lines(finished: list[Record]) -> None:
+    odd = finished[1].model_copy(update={"skipped": {"a.mp4": "no frames"}, "undecodable": ["a.mp4 has no frames"]})
+    made = report(frame([finished[0], odd]), Outline())
+    assert made.tables[0].frame["scheme"].tolist() == ["space", "joint"]
+    videos = [note.partition(":")[0] for note in made.tables[0].notes if "800 training" in note]
+    assert videos == [f"appearance, {made.labels[each.id]}" for each in (finished[0], odd)]
+
+
 def test_claims_are_judged_by_the_names_of_variants(records: pd.DataFrame) -> None:
     claim = Claim(
         claim="So it is",
@@ -84,7 +116,7 @@ def test_what_was_not_run_has_a_name_and_no_record(records: pd.DataFrame, finish
     assert list(made.labels) == list(dict.fromkeys(found["id"]))
     assert NOT_RUN not in set(made.records["status"])
     assert len(made.records) == 9
-    assert made.tables[0].frame.iloc[-1]["scheme"] in {"attention space", "attention axial"}
+    assert made.tables[0].frame.iloc[-1]["scheme"] in {"space", "axial"}
 
 
 def answers(found: pd.DataFrame) -> dict[str, str]:
@@ -93,21 +125,19 @@ def answers(found: pd.DataFrame) -> dict[str, str]:
 
 def test_the_answer_names_the_best_and_those_level_with_it(records: pd.DataFrame) -> None:
     assert answers(records)["Motion set"] == (
-        "attention divided is the most accurate, 98.5 % (not told apart by their intervals: attention joint)."
+        "divided is the most accurate, 98.5 % (not told apart by their intervals: joint)."
     )
 
 
 def test_one_that_nobody_comes_near_is_told_so(records: pd.DataFrame) -> None:
     best = records.assign(top1_low=records["top1"] - 0.001)
-    assert answers(best)["Motion set"] == (
-        "attention divided is the most accurate, 98.5 % (no other is within its uncertainty)."
-    )
+    assert answers(best)["Motion set"] == ("divided is the most accurate, 98.5 % (no other is within its uncertainty).")
 
 
 def test_the_answer_says_what_is_missing(mixed: pd.DataFrame) -> None:
     found = answers(mixed)
     assert "is the most accurate of the 3 measured so far, 98.5 % " in found["Appearance set"]
-    assert found["Motion set"] == "attention space, 27.0 %, the only one measured so far."
+    assert found["Motion set"] == "space, 27.0 %, the only one measured so far."
 
 
 def test_before_anything_ran_the_answer_is_that_nothing_was_measured() -> None:
@@ -117,7 +147,7 @@ def test_before_anything_ran_the_answer_is_that_nothing_was_measured() -> None:
 
 
 def test_of_one_variant_alone_there_is_nothing_to_compare(record_of: Callable[..., Record]) -> None:
-    assert answers(frame([record_of("space", "motion")])) == {"Motion set": "attention space, 27.0 %."}
+    assert answers(frame([record_of("space", "motion")])) == {"Motion set": "space, 27.0 %."}
 
 
 def test_top_5_has_no_answer_of_its_own(record_of: Callable[..., Record]) -> None:
@@ -148,6 +178,6 @@ def test_rows_that_the_videos_do_not_tell_from_the_best_are_marked(records: pd.D
     (table,) = made.tables
     shown = {row["scheme"]: spread_text(row, column) for _, row in table.frame.iterrows() for column in table.columns
              if column.group == "Motion set" and column.metric == "top1"}  # fmt: skip
-    assert [name for name, text in shown.items() if text.endswith("≈ best")] == ["attention joint"]
-    assert any("(not told apart on the same videos: attention joint)" in answer for answer in made.answers)
+    assert [name for name, text in shown.items() if text.endswith("≈ best")] == ["joint"]
+    assert any("(not told apart on the same videos: joint)" in answer for answer in made.answers)
     assert any(note.startswith("≈ best") for note in table.notes)

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pandas as pd
 import pytest
 
-from reports.beside import Counted, beside, caption
+from reports.beside import Counted, beside
 from reports.content import Table
 from reports.metrics import NOT_COUNTED, Column, cell_text
 from results.collect import frame
@@ -89,7 +89,7 @@ def test_a_word_has_no_difference(cell: str) -> None:
 def test_the_suites_own_costs_give_way_to_those_of_the_papers_scale() -> None:
     table = beside(TABLE, PUBLISHED, {}, "demo")
     assert not {"parameters_millions", "gmacs_per_view"} & set(table.frame)
-    assert read(table)["Parameters, M | counted"] == ["", "", ""]
+    assert "Parameters, M | counted" not in read(table)  # nothing was counted
 
 
 def test_a_fact_that_two_files_print_stands_once() -> None:
@@ -112,11 +112,29 @@ def test_how_published_numbers_came_about_is_told_below() -> None:
     assert beside(TABLE, many, {}, "paper").notes[1:] == ("Published (5 rows): q",)
 
 
-def test_the_caption_says_what_is_counted_where() -> None:
-    assert all("at the paper's scale" in caption(scale) for scale in ("demo", "paper"))
-    assert "not comparable with the paper's" in caption("demo")
-    assert "not comparable" not in caption("paper")
-    assert beside(TABLE, PUBLISHED, COUNTED, "demo").caption == caption("demo")
+MANY = pd.concat(
+    [
+        PUBLISHED,
+        pd.DataFrame([("B", "d48", "top1", 5.0, "alone"), ("B", "k400", "top5", 6.0, "r")], columns=[*PUBLISHED]),
+        pd.DataFrame([("A", "", "devices", 7.0, "p")], columns=[*PUBLISHED]),
+    ]
+)
+
+
+def test_a_published_accuracy_of_one_row_that_stands_beside_nothing_is_left_out() -> None:
+    shown = read(beside(TABLE, MANY, COUNTED, "demo"))
+    assert "K400 | top-1, paper" in shown
+    assert not {"d48 | top-1, paper", "K400 | top-5, paper"} & set(shown)
+    assert not any("alone" in note for note in beside(TABLE, MANY, COUNTED, "demo").notes)
+    shown = read(beside(TABLE, MANY, COUNTED, "paper"))
+    assert "d48 | top-1, paper" not in shown
+    assert shown["K400 | top-5, paper"] == ["", "6.0", ""]  # measured too
+    assert shown["Devices | paper"] == ["7", "", ""]
+
+
+def test_a_suite_of_one_published_row_shows_all_that_is_known_of_it() -> None:
+    only = MANY[MANY["row"] == "B"]
+    assert read(beside(TABLE, only, COUNTED, "demo"))["d48 | top-1, paper"] == ["5.0", "", ""]
 
 
 @pytest.mark.parametrize("files", [*((name,) for name in names()), *combinations(names(), 2)], ids="-".join)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from reports import site
+from reports import figures, site, study, study_site
 from reports.content import SuiteInfo
-from tests.reports import examples
+from tests.reports import examples, made_studies
 
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = (400, 560, 768, 1024, 1280, 1600)
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"no browser here: {lack
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with a half-run suite, a hostile one, and one of very many jobs."""
+    """A site with a half-run suite, a hostile one, one of very many jobs, and searches, one of which is hostile."""
     folder = tmp_path_factory.mktemp("site")
     found = examples.records()
     tables = (examples.table(), examples.table("long", 4))
@@ -40,6 +40,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = {f"{place:04d}": f"job {place}" for place in range(2 * site.STEP + 1)}
     many = SuiteInfo("many", "Very many jobs", "How many?", "paper")
     site.write(examples.report([], suite=many, labels=labels, figures=()), folder / "many", [], examples.draw)
+    for name, draw in (("two objectives", figures.draw), ("hostile", examples.draw)):
+        made = made_studies.EDGES[name]
+        suite = SuiteInfo("search", examples.HOSTILE if name == "hostile" else "A search", "Which recipe?", "demo")
+        report = study.report(suite, made, made_studies.CONFIRM)
+        study_site.write(report, folder / f"search-{name.replace(' ', '-')}", made_studies.jobs(made), draw)
     site.write_index(site.summaries(folder), folder)
     return folder
 
@@ -79,7 +84,8 @@ def show(browser: Any, pages: Path) -> Iterator[Callable[..., Any]]:
 
 
 EVERY = ("index.html", "schemes/index.html", "schemes/jobs/00a4f9c27d10.html", "schemes/jobs/31a4f9c27d10.html",
-         "hostile/index.html", "hostile/jobs/0a.html", "hostile/jobs/0b.html", "many/index.html")  # fmt: skip
+         "hostile/index.html", "hostile/jobs/0a.html", "hostile/jobs/0b.html", "search-hostile/index.html",
+         "search-two-objectives/index.html", "many/index.html")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -130,7 +136,7 @@ RATIOS = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_stands_out_from_its_ground(show: Callable[..., Any], pages: Path, scheme: str) -> None:
     page = show(EVERY[0], color_scheme=scheme)
-    for name in EVERY[:4]:
+    for name in (*EVERY[:4], EVERY[8]):
         page.goto((pages / name).as_uri())
         found = page.evaluate(RATIOS)
         assert len(found) > 20
@@ -145,7 +151,7 @@ def test_the_ground_follows_the_reader_s_scheme(show: Callable[..., Any]) -> Non
 
 def test_nothing_of_a_hostile_report_runs(show: Callable[..., Any], pages: Path) -> None:
     page = show(EVERY[4])
-    for name in EVERY[4:7]:
+    for name in EVERY[4:8]:
         page.goto((pages / name).as_uri())
         page.wait_for_timeout(50)
         assert page.title() != "owned"
@@ -321,3 +327,38 @@ def test_panels_stand_side_by_side_where_there_is_room(show: Callable[..., Any])
     first, second = (pictures.nth(place).bounding_box() for place in (0, 1))
     assert first["x"] == second["x"]
     assert second["y"] >= first["y"] + first["height"]
+
+
+SEARCH = "search-two-objectives/index.html"
+
+
+def test_trials_are_sorted_by_their_values_and_filtered_by_state(show: Callable[..., Any]) -> None:
+    page = show(SEARCH)
+    page.locator(".jobs").get_by_role("button", name="Top-1 accuracy, %").click()
+    values = [float(value) for value in column(page, ".jobs", 3) if value]
+    assert values == sorted(values, reverse=True)
+    assert column(page, ".jobs", 0)[0] == "Trial 21"
+    assert not any(column(page, ".jobs", 3)[len(values) :])
+    page.get_by_role("button", name="9 pruned").click()
+    wait_for_rows(page, ".jobs", 9)
+    page.get_by_label("Filter trials").fill("adamw")
+    assert page.locator("#jobs output").inner_text().endswith("of 36 trials")
+    page.locator("#best").get_by_role("button", name="recipe.learning_rate").click()
+    rates = [float(rate) for rate in column(page, "#best table", 5)]
+    assert rates == sorted(rates)
+
+
+def test_a_trial_opens_its_job(show: Callable[..., Any]) -> None:
+    page = show(SEARCH)
+    page.locator(".jobs tbody td.good").first.click()
+    page.wait_for_url("**/jobs/000000000000.html")
+    assert page.get_by_role("heading", level=1).inner_text() == "Trial 0 (suite's recipe) · seed 0"
+    page.get_by_role("link", name="A search").click()
+    page.wait_for_url(f"**/{SEARCH}#jobs")
+
+
+def test_shades_follow_the_reader_s_scheme(show: Callable[..., Any]) -> None:
+    grounds = [show(SEARCH, color_scheme=scheme).evaluate("""
+      getComputedStyle(document.querySelector('#figure-parallel [style*="--shade-6"]')).stroke
+    """) for scheme in ("light", "dark")]  # fmt: skip
+    assert grounds == ["rgb(0, 34, 78)", "rgb(254, 232, 56)"]

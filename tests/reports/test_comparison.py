@@ -1,12 +1,13 @@
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from reports import comparison, render
+from reports.content import Table
 from reports.metrics import cell_text, spread_text
 from results.collect import DAMAGED, NOT_RUN, Unrecorded, frame
 from results.record import Record
@@ -26,12 +27,8 @@ def example(record_of: Callable[..., Record]) -> Record:
     return record_of("space", "motion")
 
 
-VARIANTS = {
-    "a0": (("model.attention", "space"), ("seed", "0")),
-    "a1": (("model.attention", "space"), ("seed", "1")),
-    "b0": (("model.attention", "divided"), ("seed", "0")),
-}
-ASKED: Asked = {id_: [MOTION] for id_ in VARIANTS}
+NAMES = {"a0": "space", "a1": "space", "b0": "divided"}
+ASKED: Asked = {id_: [MOTION] for id_ in NAMES}
 
 
 @pytest.fixture
@@ -45,18 +42,18 @@ def records(example: Record) -> pd.DataFrame:
     )
 
 
-def accuracies(records: pd.DataFrame, variants: comparison.Variants, asked: Asked) -> dict[str, list[str]]:
+def accuracies(records: pd.DataFrame, names: Mapping[str, str], asked: Asked) -> dict[str, list[str]]:
     """What is read under each data set and test, row by row."""
-    table = comparison.table(records, comparison.rows(variants), asked)
+    table = comparison.table(records, comparison.rows(names), asked)
     shown = [column for column in comparison.columns(records, asked) if column.metric == "top1"]
     cells = [[cell_text(row, column) for _, row in table.iterrows()] for column in shown]
     return {f"{column.group}, {column.label}": texts for column, texts in zip(shown, cells, strict=True)}
 
 
 def test_seeds_share_a_row_and_single_ones_have_an_interval(records: pd.DataFrame) -> None:
-    table = comparison.table(records, comparison.rows(VARIANTS), ASKED)
+    table = comparison.table(records, comparison.rows(NAMES), ASKED)
     (column,) = [each for each in comparison.columns(records, ASKED) if each.metric == "top1"]
-    assert table["scheme"].tolist() == ["attention space", "attention divided"]
+    assert table["scheme"].tolist() == ["space", "divided"]
     assert table[column.key].tolist() == pytest.approx([60.0, 90.0])
     assert [spread_text(row, column) for _, row in table.iterrows()] == ["±14.1, 2 seeds", "80.0–95.0"]
 
@@ -64,14 +61,14 @@ def test_seeds_share_a_row_and_single_ones_have_an_interval(records: pd.DataFram
 def test_seeds_that_gave_nothing_are_told_beside_the_mean_of_the_others(example: Record) -> None:
     found = frame([record(example, "a0"), record(example, "a1", 1, status="failed"), record(example, "b0")])
     (column,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top1"]
-    row = comparison.table(found, comparison.rows(VARIANTS), ASKED).iloc[0]
+    row = comparison.table(found, comparison.rows(NAMES), ASKED).iloc[0]
     assert spread_text(row, column) == "25.0–29.0, 1 of 2 seeds"
 
 
 def test_without_an_interval_none_is_told(records: pd.DataFrame) -> None:
     bare = records.assign(top1_low=None, top1_high=None)
     (column,) = [each for each in comparison.columns(bare, ASKED) if each.metric == "top1"]
-    assert spread_text(comparison.table(bare, comparison.rows(VARIANTS), ASKED).iloc[1], column) == ""
+    assert spread_text(comparison.table(bare, comparison.rows(NAMES), ASKED).iloc[1], column) == ""
 
 
 def test_each_data_set_and_test_is_a_column_those_of_a_set_side_by_side(example: Record) -> None:
@@ -89,15 +86,14 @@ def test_each_data_set_and_test_is_a_column_those_of_a_set_side_by_side(example:
 @pytest.mark.parametrize(("status", "word"), [("oom", "out of memory"), ("failed", "failed"), ("timeout", "timeout")])
 def test_what_did_not_end_well_is_a_word(example: Record, status: str, word: str) -> None:
     records = frame([record(example, "a0", status=status), record(example, "b0")])
-    two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
+    two = {id_: NAMES[id_] for id_ in ("a0", "b0")}
     assert accuracies(records, two, ASKED) == {"Motion set, top-1, 1 × 3 of 32": [word, "27.0"]}
     assert comparison.table(records, comparison.rows(two), ASKED)["device_minutes"].map(str)[1] != word
     bare = records.assign(clips_per_s=[None, 1.0])
     assert comparison.table(bare, comparison.rows(two), ASKED)["device_minutes"][0] == word
 
 
-SETS = {id_: (("data", id_.partition("-")[2]), ("model.attention", id_.partition("-")[0]))
-        for id_ in ("space-motion", "space-mine", "joint-motion", "joint-mine")}  # fmt: skip
+SETS = {id_: id_.partition("-")[0] for id_ in ("space-motion", "space-mine", "joint-motion", "joint-mine")}
 ASKED_OF_SETS: Asked = {id_: [(id_.partition("-")[2], 1, 3, 32)] for id_ in SETS}
 
 
@@ -122,17 +118,17 @@ def test_a_job_that_failed_takes_the_cell_of_its_data_set_only(halves: pd.DataFr
 
 def test_a_data_set_whose_every_job_failed_has_its_column(example: Record) -> None:
     failed = frame([record(example, "b0", status="failed")])
-    assert accuracies(failed, {"b0": VARIANTS["b0"]}, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["failed"]}
+    assert accuracies(failed, {"b0": NAMES["b0"]}, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["failed"]}
 
 
 def test_what_is_damaged_or_was_not_tested_says_so(example: Record) -> None:
     damaged = Unrecorded("b0", DAMAGED, example.spec)
     found = frame([example.model_copy(update={"id": "a0", "tests": []})], [damaged])
-    two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
+    two = {id_: NAMES[id_] for id_ in ("a0", "b0")}
     assert accuracies(found, two, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["not tested", "damaged"]}
 
 
-SIZES = {f"s{size}": (("clip.size", f"{size}"),) for size in (32, 48, 64)}
+SIZES = {f"s{size}": f"size {size}" for size in (32, 48, 64)}
 ASKED_OF_SIZES: Asked = {f"s{size}": [("motion", 1, 3, size)] for size in (32, 48, 64)}
 
 
@@ -158,20 +154,19 @@ def test_what_belongs_to_a_column_stands_behind_it(sizes: pd.DataFrame) -> None:
 
 
 def test_what_did_not_run_is_a_row(records: pd.DataFrame) -> None:
-    more = comparison.rows({**VARIANTS, "c0": (("model.attention", "joint"),)})
+    more = comparison.rows({**NAMES, "c0": "joint"})
     table = comparison.table(records, more, {**ASKED, "c0": [MOTION]})
     assert table["clips_per_s"].tolist()[-1] == "not run"
 
 
-def rendered(records: pd.DataFrame, variants: comparison.Variants, asked: Asked) -> dict[str, list[list[str]]]:
+def rendered(records: pd.DataFrame, names: Mapping[str, str], asked: Asked) -> dict[str, list[list[str]]]:
     """The cells of each row in every format, but those of costs."""
-    table, columns = comparison.table(records, comparison.rows(variants), asked), comparison.columns(records, asked)
-    accuracies = [column for column in columns if column.metric == "top1"]
-    notes = comparison.splits(records, variants)
+    accuracies = tuple(column for column in comparison.columns(records, asked) if column.metric == "top1")
+    table = Table("t", comparison.table(records, comparison.rows(names), asked), accuracies, "")
     console = Console(width=400, file=io.StringIO(), color_system=None)
-    console.print(render.terminal(table, accuracies, "", [], 400, "Variant", notes))
-    markdown = render.markdown(table, accuracies, "", "Variant", notes).split("\n\n")[0].splitlines()[2:]
-    latex = render.latex(table, accuracies, "", "tab:x", "Variant", notes)
+    console.print(render.terminal(table, [], 400))
+    markdown = render.markdown(table).split("\n\n")[0].splitlines()[2:]
+    latex = render.latex(table, "tab:x")
     latex = latex.partition("midrule\n")[2].partition("\\bottomrule")[0]
     rows = csv.DictReader(io.StringIO(render.csv(table)))
     assert isinstance(console.file, io.StringIO)
@@ -186,7 +181,7 @@ def rendered(records: pd.DataFrame, variants: comparison.Variants, asked: Asked)
 
 def test_every_format_has_the_state_of_a_failed_job(halves: pd.DataFrame) -> None:
     found = rendered(halves, SETS, ASKED_OF_SETS)
-    assert ["attention", "space", "27.0", "25.0–29.0", "failed"] in found["terminal"]
+    assert ["space", "27.0", "25.0–29.0", "failed"] in found["terminal"]
     assert found["markdown"] == [["27.0 (25.0–29.0)", "failed"], ["**50.0** (25.0–29.0)", "not run"]]
     assert [row[1] for row in found["latex"]] == ["failed", "not run"]
     assert [row[1] for row in found["csv"]] == ["failed", "not run"]
@@ -202,50 +197,25 @@ def test_every_format_leaves_the_cell_of_a_test_never_asked_for_empty(sizes: pd.
         ], name  # fmt: skip
 
 
-def test_it_tells_the_videos_of_each_data_set_in_every_format(halves: pd.DataFrame) -> None:
-    table, columns = (
-        comparison.table(halves, comparison.rows(SETS), ASKED_OF_SETS),
-        comparison.columns(halves, ASKED_OF_SETS),
-    )
-    notes = comparison.splits(halves, SETS)
-    assert notes == [
-        f"{data}: 800 training and 200 validation videos (lists 01234567 and fedcba98)" for data in ("motion", "mine")
-    ]
-    console = Console(width=120, file=io.StringIO(), color_system=None)
-    console.print(render.terminal(table, columns, "", [], 120, "Variant", notes))
-    assert isinstance(console.file, io.StringIO)
-    assert all(note in console.file.getvalue() for note in notes)
-    assert f"\n\n- {notes[0]}\n- {notes[1]}\n" in render.markdown(table, columns, "", "Variant", notes)
-    assert f"{{\\footnotesize {notes[1]}\\par}}" in render.latex(table, columns, "", "tab:x", "Variant", notes)
+def test_jobs_of_one_name_share_a_row_in_the_suites_order() -> None:
+    assert comparison.rows(NAMES) == {"space": ["a0", "a1"], "divided": ["b0"]}
 
 
-def test_where_jobs_differ_their_seeds_tell_them_apart(example: Record) -> None:
-    other = record(example, "a1", 1).model_copy(update={"skipped": {"a.mp4": "no frames"}})
-    lines = comparison.splits(frame([record(example, "a0"), other]), VARIANTS)
-    assert [line.partition(":")[0] for line in lines] == [
-        "motion, attention space · seed 0",
-        "motion, attention space · seed 1",
-    ]
-
-
-def test_it_is_rendered_in_every_format(records: pd.DataFrame) -> None:
-    table, columns = comparison.table(records, comparison.rows(VARIANTS), ASKED), comparison.columns(records, ASKED)
-    text = render.markdown(table, columns, comparison.caption("demo"), "Variant")
-    assert text.startswith("| Variant |")
-    assert "| attention divided |" in text
-    assert "attention divided" in render.latex(table, columns, comparison.caption("demo"), "tab:x", "Variant")
-
-
-def test_a_row_has_the_name_that_it_is_given_and_others_are_called_by_their_values() -> None:
-    names = {"a0": "Space", "a1": "Space"}
-    assert comparison.rows(VARIANTS, names) == {"Space": ["a0", "a1"], "attention divided": ["b0"]}
-    assert comparison.rows(VARIANTS) == {"attention space": ["a0", "a1"], "attention divided": ["b0"]}
-    assert comparison.rows({"a": (("seed", "0"),), "b": (("data", "x"),)}) == {"all": ["a", "b"]}
+def test_what_a_job_took_is_the_mean_of_a_rows_jobs_and_memory_the_largest(example: Record) -> None:
+    """A sum would grow with the seeds and data sets that a row happens to have."""
+    second = record(example, "a1", 1)
+    measured = {"device_hours": 3 * example.measured.device_hours, "peak_memory_bytes": 400 << 20}
+    second = second.model_copy(update={"measured": second.measured.model_copy(update=measured)})
+    found = frame([record(example, "a0"), second])
+    row = comparison.table(found, comparison.rows({"a0": "space", "a1": "space"}), ASKED).iloc[0]
+    assert row["device_minutes"] == pytest.approx(2 * example.measured.device_hours * 60)
+    assert row["peak_memory_mib"] == 400
+    assert "device-minutes a job" in {column.group for column in comparison.columns(found, ASKED)}
 
 
 def test_a_job_that_is_known_not_to_have_run_is_a_word_too(example: Record) -> None:
     found = frame([record(example, "a0")], [Unrecorded("b0", NOT_RUN, example.spec)])
-    two = {id_: VARIANTS[id_] for id_ in ("a0", "b0")}
+    two = {id_: NAMES[id_] for id_ in ("a0", "b0")}
     assert accuracies(found, two, ASKED) == {"Motion set, top-1, 1 × 3 of 32": ["27.0", "not run"]}
     assert comparison.table(found, comparison.rows(two), ASKED)["clips_per_s"].tolist()[1] == "not run"
 
@@ -263,14 +233,14 @@ def test_top_5_stands_beside_top_1_where_a_data_set_has_it(example: Record) -> N
         ("top1", "x", "top-1, 1 × 3 of 32"),
     ]
     (five,) = [each for each in columns if each.metric == "top5"]
-    table = comparison.table(found, comparison.rows(VARIANTS), asked)
+    table = comparison.table(found, comparison.rows(NAMES), asked)
     assert [cell_text(row, five) for _, row in table.iterrows()] == ["70.0", "not tested"]
     assert spread_text(table.iloc[0], five) == "±14.1, 2 seeds"
 
 
 def test_of_top_5_no_interval_is_known(example: Record) -> None:
     found = frame([record(example, "b0", top5=0.6)])
-    one = {"b0": VARIANTS["b0"]}
+    one = {"b0": NAMES["b0"]}
     (five,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top5"]
     assert spread_text(comparison.table(found, comparison.rows(one), {"b0": [MOTION]}).iloc[0], five) == ""
 
@@ -281,8 +251,7 @@ def test_models_that_are_each_tested_in_their_own_way_share_a_column(example: Re
     shown, owed = comparison.own_tests(found, asked)
     (column,) = [each for each in comparison.columns(shown, owed) if each.metric == "top1"]
     assert (column.group, column.label) == ("Motion set", "top-1, each its own test")
-    variants = {id_: VARIANTS[id_] for id_ in asked}
-    table = comparison.table(shown, comparison.rows(variants), owed)
+    table = comparison.table(shown, comparison.rows({id_: NAMES[id_] for id_ in asked}), owed)
     assert table[column.key].notna().all()
     both: Asked = {"a0": [MOTION], "b0": [MOTION, ("motion", 10, 3, 32)]}  # which one would be its own is not said
     assert comparison.own_tests(found, both)[1] == both

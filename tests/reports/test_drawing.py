@@ -2,8 +2,9 @@ import matplotlib as mpl
 import pytest
 from matplotlib.text import Text
 
-from reports import drawing
-from reports.marks import marks
+from reports import drawing, trial_plots
+from reports.marks import TRIALS, marks
+from tests.reports import made_studies
 from tests.reports.made_panels import EDGES, FOREIGN, SCHEMES, bars, frames, many, panel, points, row, tidied
 
 
@@ -95,3 +96,15 @@ def test_drawing_leaves_matplotlib_as_it_was_and_ignores_how_it_was():
         svg = drawing.saved(pictured(bars()), "bars.svg")
         assert dict(mpl.rcParams) == before
     assert drawing.saved(pictured(bars()), "bars.svg") == svg
+
+
+def test_many_panels_of_a_search_stand_in_rows():
+    (slices,) = [each for each in trial_plots.figures(made_studies.EDGES["three seeds"]) if each.name == "slices"]
+    panels = tidied(*slices.panels)
+    with drawing.style():
+        boxes = [axes.get_position() for axes in drawing.picture(panels, TRIALS).axes]
+        alone = drawing.picture(panels[:1], TRIALS, ())
+    assert [round(box.x0, 6) for box in boxes[3:]] == [round(box.x0, 6) for box in boxes[:2]]
+    assert len({round(box.y1, 6) for box in boxes[:3]}) == 1
+    assert max(box.y1 for box in boxes[3:]) < min(box.y0 for box in boxes[:3])
+    assert legend(alone) == []

@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from reports import figures, marks
-from reports.content import PANEL_COLUMNS
+from reports import figures, marks, trial_plots
+from reports.content import PANEL_COLUMNS, TRIAL_COLUMNS
 from tests.conftest import PROJECT
+from tests.reports import made_studies
 from tests.reports.made_panels import FOREIGN, SCHEMES, bars, figure, frames, many, panel, points, row
 
 MADE = figure(frames(), frames(title="Appearance (demo)", chance=None))
@@ -125,7 +126,7 @@ def test_other_code_is_other_drawings(folder, monkeypatch, tmp_path):
 
 def test_all_code_that_draws_is_named():
     names = {path.name for path in figures._CODE}
-    assert names == {"figures.py", "drawing.py", "marks.py", "panels.py", "words.py"}
+    assert names == {"figures.py", "drawing.py", "marks.py", "panels.py", "trial_panels.py", "words.py"}
 
 
 def test_reports_that_draw_at_once_never_write_one_file_together(tmp_path, monkeypatch):
@@ -173,3 +174,43 @@ def test_panels_of_one_page_share_no_id(once):
 def test_nothing_slow_is_imported_before_something_is_drawn():
     code = "import sys, reports.figures; sys.exit(any(name in sys.modules for name in ('matplotlib', 'seaborn')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
+
+
+SEARCHED = {figure.name: figure for figure in trial_plots.figures(made_studies.EDGES["two objectives"])}
+
+
+def test_figures_of_a_search_have_all_files_and_their_trials_numbers(tmp_path):
+    drawn = figures.draw(SEARCHED["history"], tmp_path)
+    assert {path.name for path in drawn} == {"history-1.svg", "history-2.svg", "history.svg", "history.pdf",
+                                             "history.png", "history.csv"}  # fmt: skip
+    data = pd.read_csv(tmp_path / "history.csv")
+    assert list(data) == ["panel", *TRIAL_COLUMNS, "x_label", "y_label"]
+    assert data["trial"].max() == 35
+    shown = texts(tmp_path / "history.svg")
+    assert all(text in shown for text in ("pruned", "best so far", "the suite's own recipe", "no value"))
+    assert "pruned" in texts(tmp_path / "history-1.svg")
+    assert "pruned" not in texts(tmp_path / "history-2.svg")  # the legend is the first one's
+
+
+def test_shades_of_a_page_are_its_own(tmp_path):
+    figures.draw(SEARCHED["parallel"], tmp_path)
+    svg = (tmp_path / "parallel-1.svg").read_text(encoding="utf-8")
+    element = figures.inline(svg, "a label")
+    assert marks.SHADES[0] in svg
+    assert all(f"var(--shade-{place})" in element for place in range(len(marks.SHADES)))
+    assert not any(shade in element for shade in marks.SHADES)
+
+
+def test_the_same_search_is_drawn_to_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        for drawn in ("front", "courses"):
+            figures.draw(SEARCHED[drawn], tmp_path / name)
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b"))
+    assert first == second
+
+
+@pytest.mark.parametrize("kind", ["bars", "points", "curves"])
+def test_letters_that_the_font_lacks_are_no_warning_and_text_in_svg(tmp_path, kind):
+    """Warnings are errors in these tests."""
+    figures.draw(figure(panel(kind, row("視頻 🎬", 1.0, 50.0), row("b", 2.0, 60.0)), name="f"), tmp_path)
+    assert "視頻 🎬" in texts(tmp_path / "f.svg")

@@ -1,8 +1,11 @@
+import re
+from pathlib import Path
+
 import matplotlib as mpl
 import pytest
 from matplotlib.markers import MarkerStyle
 
-from reports import marks
+from reports import marks, markup
 
 
 def luminance(colour: str) -> float:
@@ -20,6 +23,21 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("ground", [marks.PAPER, "#16181b", "#ffffff"], ids=["light", "dark", "print"])
 def test_every_colour_stands_out_on_light_and_dark_pages(ground):
     assert min(contrast(colour, ground) for colour in marks.COLOURS) >= 3
+
+
+GROUNDS = {"light": marks.PAPER, "dark": "#16181b"}
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_shades_stand_out_the_more_the_better_the_value(ground):
+    """Those of the page are in its style, light ones first; drawings have those of light pages."""
+    style = (Path(markup.__file__).parent / "templates" / "study.css").read_text(encoding="utf-8")
+    found = re.findall(r"--shade-\d: (#\w+)", style)
+    sets = {"light": found[:7], "dark": found[7:14]}
+    assert tuple(sets["light"]) == tuple(found[14:]) == marks.SHADES
+    contrasts = [contrast(shade, GROUNDS[ground]) for shade in sets[ground]]
+    assert contrasts == sorted(contrasts)
+    assert contrasts[0] >= 3
 
 
 def test_the_first_eight_differ_in_shape_in_dashes_and_in_colour():

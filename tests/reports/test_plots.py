@@ -265,8 +265,8 @@ def test_where_nothing_was_tested_no_point_is_drawn(mixed: pd.DataFrame) -> None
 def test_every_quantity_of_a_curve_has_its_words(job: Make) -> None:
     """That of `Curves.y` and of the tables behind its label."""
     records = frame([job("joint")])
-    units = {quantity: curves(records, SIZES, y=quantity).y.rpartition(", ")[2] for quantity in plots._QUANTITIES}
+    units = {quantity: curves(records, SIZES, y=quantity).y.rpartition(", ")[2] for quantity in plots.QUANTITIES}
     assert all(units.values())
-    assert set(plots._QUANTITIES) == set(plots.OF_TESTS) | {
+    assert set(plots.QUANTITIES) == set(plots.OF_TESTS) | {
         "parameters", "gmacs", "peak_memory", "clips_per_s", "latency", "device_minutes", "training_minutes"
     }  # fmt: skip

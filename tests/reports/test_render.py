@@ -11,6 +11,7 @@ from reports.content import Table
 from results.claims import Finding
 
 GOLDEN = Path(__file__).with_name("golden")
+LABEL = "tab:table1"
 
 
 def matches_golden(text: str, name: str) -> None:
@@ -35,30 +36,21 @@ FINDINGS = (
 
 def terminal(table: Table, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    parts = (table.frame, table.columns, table.caption, FINDINGS, width, table.rows, table.notes)
-    console.print(render.terminal(*parts))
+    console.print(render.terminal(table, FINDINGS, width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def markdown(table: Table) -> str:
-    return render.markdown(table.frame, table.columns, table.caption, table.rows, table.notes)
-
-
-def latex(table: Table) -> str:
-    return render.latex(table.frame, table.columns, table.caption, "tab:table1", table.rows, table.notes)
-
-
 def test_csv(mixed_table: Table) -> None:
-    matches_golden(render.csv(mixed_table.frame), "table1.csv")
+    matches_golden(render.csv(mixed_table), "table1.csv")
 
 
 def test_markdown(mixed_table: Table) -> None:
-    matches_golden(markdown(mixed_table), "table1.md")
+    matches_golden(render.markdown(mixed_table), "table1.md")
 
 
 def test_latex(mixed_table: Table) -> None:
-    matches_golden(latex(mixed_table), "table1.tex")
+    matches_golden(render.latex(mixed_table, LABEL), "table1.tex")
 
 
 @pytest.mark.parametrize("width", [80, 140])
@@ -75,7 +67,7 @@ def test_no_cell_is_cut_at_any_width(table: Table, width: int) -> None:
 
 
 def test_csv_reads_back_unrounded(table: Table) -> None:
-    rows = list(csv.DictReader(io.StringIO(render.csv(table.frame))))
+    rows = list(csv.DictReader(io.StringIO(render.csv(table))))
     key = next(column.key for column in table.columns if column.group == "Motion set")
     assert [row["scheme"] for row in rows] == table.frame["scheme"].tolist()
     assert [float(row[f"{key}.low"]) for row in rows if row[key]] == table.frame[f"{key}.low"].dropna().tolist()
@@ -83,17 +75,17 @@ def test_csv_reads_back_unrounded(table: Table) -> None:
 
 
 def test_markdown_has_as_many_cells_in_every_row(mixed_table: Table) -> None:
-    lines = markdown(mixed_table).split("\n\n")[0].splitlines()
+    lines = render.markdown(mixed_table).split("\n\n")[0].splitlines()
     assert {line.count("|") for line in lines} == {len(mixed_table.columns) + 2}
 
 
 def test_signs_of_a_format_are_escaped(table: Table) -> None:
     table.frame.loc[0, "scheme"] = r"a_b & 50 % | {x}\y"
-    assert r"a\_b \& 50 \% | \{x\}\textbackslash{}y &" in latex(table)
-    assert r"| a\_b & 50 % \| {x}\\y |" in markdown(table)
+    assert r"a\_b \& 50 \% | \{x\}\textbackslash{}y &" in render.latex(table, LABEL)
+    assert r"| a\_b & 50 % \| {x}\\y |" in render.markdown(table)
 
 
 def test_the_best_measured_value_is_bold(table: Table) -> None:
-    assert "**98.5** (96.5–100.0)" in markdown(table)
-    assert r"\textbf{98.5} {\scriptsize 96.5--100.0}" in latex(table)
-    assert "**121.4**" not in markdown(table)
+    assert "**98.5** (96.5–100.0)" in render.markdown(table)
+    assert r"\textbf{98.5} {\scriptsize 96.5--100.0}" in render.latex(table, LABEL)
+    assert "**121.4**" not in render.markdown(table)

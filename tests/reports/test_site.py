@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports import site
+from reports import site, trial_plots
 from reports.content import PANEL_COLUMNS, Panel, Report, SuiteInfo
 from reports.jobs import Job
 from results.record import Record
-from tests.reports import examples
+from tests.reports import examples, made_studies
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "path", "use", "circle"}
 
@@ -248,3 +248,14 @@ def test_a_panel_without_numbers_is_told_too() -> None:
     assert site.told(Panel("T", "bars", empty.iloc[:0], "", "y")) == "T, y: nothing measured yet"
     many = pd.concat([empty.assign(y=1.0)] * (site.TOLD + 2))
     assert site.told(Panel("T", "bars", many, "", "y")).endswith("a 1; and 2 more")
+
+
+def test_panels_of_a_search_are_told_by_their_series() -> None:
+    trials = (made_studies.trial(0), made_studies.trial(1, "pruned"), made_studies.trial(2, value=95.0))
+    told = {figure.name: site.told(figure.panels[0]) for figure in trial_plots.figures(made_studies.study(*trials))}
+    assert told["history"] == (
+        "Top-1 accuracy of each trial, top-1 accuracy, % over trial: complete (2) 90 to 95; the suite's own recipe (1) "
+        "90 to 90; pruned (1) without a value; best trial (1) 95 to 95; best so far (2) 90 to 95"
+    )
+    assert told["parallel"].startswith("Settings and values: the suite's own recipe recipe.learning_rate 0.01, ")
+    assert told["parallel"].endswith("clip.frames 8, top-1 accuracy, % 95")

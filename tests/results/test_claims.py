@@ -11,7 +11,7 @@ from results.outline import Claim, Condition
 from results.paired import Difference
 from results.record import Cost, Record
 
-UNITS = {"top1": "%", "top5": "%", "difference": "points", "gmacs": "GMACs", "device_minutes": "min"}
+UNITS = {"top1": "%", "class_mean": "%", "difference": "points", "gmacs": "GMACs", "device_minutes": "min"}
 Make = Callable[..., Record]
 
 
@@ -266,3 +266,59 @@ def test_without_scores_of_videos_a_comparison_is_not_measured(job: Make) -> Non
     found = judge(Claim(claim="x", holds=(above,)), frame(records), names, text, lambda _a, _b: None)
     assert found.verdict == "not measured"
     assert "the scores of joint-motion-0 and space-motion-0 video by video are missing" in found.evidence
+
+
+def told_apart(low: float, high: float) -> Callable[..., Difference]:
+    return lambda _a, _b: Difference((low + high) / 2, low, high, 0.01, "McNemar", 200, 30, 50, (1, 1))
+
+
+def found_by(records: Sequence[Record], asked: Condition, compare: Callable[..., Difference | None]) -> Finding:
+    names = {record.id: record.id.rpartition("-")[0] for record in records}
+    return judge(Claim(claim="x", holds=(asked,)), frame(records), names, text, compare)
+
+
+@pytest.mark.parametrize(
+    ("relation", "low", "high", "verdict"),
+    [
+        ({"above": 10.0}, 0.11, 0.3, "shown"),
+        ({"above": 10.0}, 0.09, 0.3, "not shown"),
+        ({"above": 10.0, "by": 5.0}, 0.11, 0.3, "not shown"),
+        ({"below": 30.0}, 0.1, 0.29, "shown"),
+        ({"below": 30.0}, 0.1, 0.31, "not shown"),
+        ({"above": 0.0}, 0.01, 0.3, "shown"),
+    ],
+)
+def test_a_gain_on_the_same_videos_must_be_certain_of_them(
+    job: Make, relation: dict[str, Any], low: float, high: float, verdict: str
+) -> None:
+    gain = Condition(of=clips(10), minus=clips(1), **relation)
+    found = found_by([job("joint", tests={1: 0.4, 10: 0.6})], gain, told_apart(low, high))
+    assert found.verdict == verdict
+    assert "by means alone" not in found.evidence
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        condition("joint", quantity="class_mean", above={"model.attention": "space"}),
+        condition("joint", quantity="class_mean", below={"model.attention": "space"}),
+        condition("joint", near={"model.attention": "space"}, by=50.0),
+        condition("joint", minus={"model.attention": "space"}, near=20.0, by=50.0),
+    ],
+)
+def test_a_comparison_without_an_interval_says_so(job: Make, asked: Condition) -> None:
+    pair = [job("space", tests={1: 0.5}), job("joint", tests={1: 0.6})]
+    pair[0].tests[0] = pair[0].tests[0].model_copy(update={"class_mean": 0.3})
+    assert found_by(pair, asked, told_apart(-0.5, 0.5)).evidence.endswith(", by means alone)")
+
+
+def test_a_gain_over_other_videos_is_of_means_alone(job: Make) -> None:
+    pair = [job("joint", data="motion", tests={1: 0.6}), job("joint", data="long", tests={1: 0.4})]
+    gain = Condition(of={"data.name": "motion"}, minus={"data.name": "long"}, above=5.0)
+    found = found_by(pair, gain, lambda _a, _b: None)
+    assert (found.verdict, found.evidence.endswith("(asked for: above 5.0 points, by means alone)")) == ("shown", True)
+
+
+def test_what_stands_beside_no_other_accuracy_is_no_comparison(job: Make) -> None:
+    found = found_by([job("joint")], condition(above=80.0), told_apart(-0.5, 0.5))
+    assert (found.verdict, "by means" in found.evidence) == ("shown", False)

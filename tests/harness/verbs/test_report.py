@@ -3,6 +3,7 @@
 import csv
 import json
 import subprocess
+from functools import partial
 
 import pytest
 
@@ -118,7 +119,8 @@ def asked(monkeypatch):
     ],
 )
 def test_rows_are_counted_at_the_papers_scale_with_all_views_of_its_test(tmp_path, asked, test, views, crop):
-    found = report._counted(loaded(tmp_path, test=test), Store(tmp_path), tmp_path / "datasets.yaml")
+    cost_of = partial(report._cost, Store(tmp_path), tmp_path / "datasets.yaml")
+    found = report._counted(loaded(tmp_path, test=test), tmp_path / "datasets.yaml", cost_of)
     costs = {"Space": 100, "Divided Space-Time": 200}
     assert {row: cost.multiply_adds for row, cost in found.items()} == {
         row: views and views * adds for row, adds in costs.items()
@@ -132,7 +134,65 @@ def test_what_was_not_run_is_counted_only_where_a_figure_shows_it(tmp_path, aske
     for quantity in ("gmacs", "top1"):
         suite = loaded(tmp_path, figure.replace("QUANTITY", quantity))
         standings = report.standing.of(suite.jobs, Store(tmp_path))
-        found[quantity] = report._frame(suite, Store(tmp_path), tmp_path / "datasets.yaml", standings)
+        cost_of = partial(report._cost, Store(tmp_path), tmp_path / "datasets.yaml")
+        found[quantity] = report._frame(suite, standings, cost_of)
     assert found["gmacs"]["multiply_adds"].tolist() == [100, 200]
     assert found["top1"]["multiply_adds"].isna().all()
     assert set(found["top1"]["status"]) == {NOT_RUN}
+
+
+FIGURE = "report:\n  figures: [{name: a, title: t, y: QUANTITY, panels: [{x: clip.size}]}]\n"
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_of_an_empty_root_it_is_said_at_once_that_nothing_was_measured(tmp_path, asked, capsys, scale):
+    suite = loaded(tmp_path, REPORT, scale=scale)
+    assert report.render(suite, Store(tmp_path / "runs"), tmp_path / "datasets.yaml") == []
+    assert asked == []  # nothing was counted
+    at = " --scale paper" if scale == "paper" else ""
+    told = f"Nothing was measured yet. To measure it: python -m harness run {suite.path}{at} --root {tmp_path / 'runs'}"
+    assert told in capsys.readouterr().out.replace("\n", "")
+    folder = tmp_path / "runs" / "reports" / ("made_up" if scale == "demo" else "made_up-paper")
+    assert told in (folder / "index.html").read_text(encoding="utf-8")
+    assert not list(folder.glob("figures/*.svg"))
+
+
+def test_what_was_counted_before_is_drawn_though_nothing_was_measured(tmp_path, asked, monkeypatch):
+    suite, store, datasets = loaded(tmp_path, FIGURE.replace("QUANTITY", "gmacs")), Store(tmp_path), tmp_path / "d.yaml"
+    standings = report.standing.of(suite.jobs, store)
+    assert report._report(suite, store, datasets, standings, []).figures == ()
+    known = Cost(parameters=5, multiply_adds=100, attention_multiply_adds=1)
+    monkeypatch.setattr(report, "known_cost", lambda *_: known)
+    assert [figure.name for figure in report._report(suite, store, datasets, standings, []).figures] == ["a"]
+    assert asked == []
+
+
+MINE = "mine: {format: kinetics, train: train.csv, val: val.csv, root: ., classes: 4}\n"
+
+
+def of_mine(tmp_path, data):
+    """The report of a suite of which another data set was laid over it."""
+    datasets = tmp_path / "datasets.yaml"
+    datasets.write_text(MINE, encoding="utf-8")
+    path = loaded(tmp_path, matrix="  data: [motion]\n").path
+    suite = load(path, sets=[f"data={data}"] if data else [], datasets_file=datasets)
+    store = Store(tmp_path / "runs")
+    return report._report(suite, store, datasets, report.standing.of(suite.jobs, store), [])
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"), [("[mine]", False), ("", True), ("[motion]", True), ("[motion, mine]", True)]
+)
+def test_the_paper_stands_beside_the_data_sets_of_the_suite_alone(tmp_path, asked, data, shown):
+    (table,) = of_mine(tmp_path, data).tables
+    assert any(column.origin == "paper" for column in table.columns) == shown
+    assert (table.name, set(table.frame["scheme"]) >= {"Space", "Divided Space-Time"}) == ("table1", True)
+    assert ("Joint Space-Time" in set(table.frame["scheme"])) == shown
+
+
+def test_a_variant_has_one_name_in_its_row_and_its_job(tmp_path):
+    suite = loaded(tmp_path, rows="", matrix="  data: [motion, appearance]\n  seeds: [[0, 1]]\n")
+    rows = {job.label: report._bare(job) for job in suite.jobs}
+    assert rows == {label: label.split(" · ")[1] for label in rows}
+    (only, _) = loaded(tmp_path, rows="").jobs
+    assert report._bare(only) == only.label == "space"
