@@ -35,7 +35,7 @@ def style() -> Iterator[None]:
     from matplotlib import style as styles
 
     with styles.context(theme(), after_reset=True), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # of names: a box; SVG has the text
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # a name's box; SVG has the text
         yield
 
 

@@ -63,7 +63,8 @@ class Postgres:
         if os.geteuid() == 0:
             for path in (self.folder, secret):
                 shutil.chown(path, SERVER, SERVER)
-        self._run("initdb", "-D", self.data, "-U", USER, "--pwfile", secret, "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync")
+        asked = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-sync")
+        self._run("initdb", "-D", self.data, "-U", USER, "--pwfile", secret, *asked)
         self.start()
         command = [self.programs / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, DATABASE]
         subprocess.run(command, env={**os.environ, "PGPASSWORD": PASSWORD}, check=True)

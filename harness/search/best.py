@@ -63,7 +63,11 @@ def _text(suite: Suite, study: plain.Study, search: Search, best: plain.Trial) -
         "#",
         f"#   {command(Path(FILE), study.scale)}",
     ]
-    return "\n".join(lines) + "\n" + yaml.safe_dump(plain_suite, sort_keys=False, allow_unicode=True, width=120)
+    return (
+        "\n".join(lines)
+        + "\n"
+        + yaml.safe_dump(plain_suite, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    )
 
 
 def _settings(search: Search, parameters: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,10 +11,12 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from harness import checks, document, matrix
 from harness.combination import Job, checked
+from harness.data.datasets import class_count
+from harness.data.videos import DatasetError
 from harness.errors import Mistake
 from harness.matrix import Combination, Point, Setting
 from harness.only import facts
-from harness.search.space import Distribution, Parameter, Space, alternatives, named
+from harness.search.space import Distribution, Parameter, Space, alternatives, named, word
 from harness.spec import Positive, Scale, from_data
 from harness.value import Value
 from results.quantities import SHARES, Quantity
@@ -273,10 +276,20 @@ class _Reader:
             problem = f"does not hold the suite's own {', '.join(value)}, which is trial 0"
             self.mistake(("space", parameter.key), problem)
             return None
+        self.check_measured(block, str(space.facts["data.name"]), datasets_file)
         first = [self.given(index, values, space) for index, values in enumerate(block.first)]
         search = Search(block, space, own, tuple(first), combination, self.doc, datasets_file)
         self.mistakes += _impossible(search)
         return search
+
+    def check_measured(self, block: Block, dataset: str, datasets_file: Path | None) -> None:
+        """Note an objective that no trial's record would have."""
+        from results.summary import TOP5_FROM  # imports NumPy: where a suite is searched
+
+        with suppress(DatasetError):  # told where it is needed
+            classes = class_count(dataset, datasets_file)
+            if classes < TOP5_FROM and any(aim.objective.quantity == "top5" for aim in block.objective):
+                self.mistake(("objective",), f"{dataset} has {classes} classes: top5 is measured from {TOP5_FROM} on")
 
     def given(self, index: int, values: Mapping[str, Any], space: Space) -> dict[str, Any]:
         searched = {key for parameter in space.parameters for key in parameter.keys}
@@ -307,7 +320,7 @@ def _impossible(search: Search) -> list[Mistake]:
 def _drawn(distribution: Distribution, draw: random.Random) -> Any:
     """A value as Optuna has it: an end of the range every second time."""
     if distribution.choice is not None:
-        return document.written(draw.choice(distribution.choice))
+        return word(draw.choice(distribution.choice))
     low, high = distribution.ends
     value = draw.choice([low, high, draw.uniform(low, high), draw.uniform(low, high)])
     return int(value) if distribution.whole else float(value)

@@ -9,8 +9,8 @@ import optuna
 from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
-from harness import document
 from harness.search.block import Search
+from harness.search.space import word
 from harness.search.study import STATES, counted, refuse_another
 from results import trials as plain
 
@@ -54,7 +54,7 @@ def _parameters(search: Search) -> list[plain.Parameter]:
         plain.Parameter(
             each.name,
             each.key,
-            tuple(map(document.written, each.distribution.choice)) if each.distribution.choice else None,
+            tuple(map(word, each.distribution.choice)) if each.distribution.choice else None,
             *each.distribution.ends,
             each.distribution.log,
         )

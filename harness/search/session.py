@@ -42,17 +42,18 @@ class Session:
         """Of the study, in the output folder."""
         return storage.folder(self.root, self.name)
 
-    def joined(self, worker: int | None = None, check: Callable[[], None] | None = None) -> Shared:
-        """The study, begun if there is none yet; of a worker that joins a study, with patience from the beginning.
+    def joined(self, check: Callable[[], None] | None = None) -> Shared:
+        """The study, begun if there is none yet. Raises HarnessError.
 
-        `check` is called while the storage does not answer, and may raise Interrupted. Raises HarnessError.
+        `check`: of one of several workers, which joins a study that there is, with patience from the beginning; it is
+        called while the storage does not answer, and may raise Interrupted.
         """
         patience = storage.Patience(storage.told(self.url, self.root, self.name), _told_at_once)
         patience.check = check or patience.check
         open_it = partial(storage.opened, self.url, self.root, self.name)
-        kept = open_it() if worker is None else patience.tried(open_it)
+        kept = patience.tried(open_it) if check else open_it()
         assert kept is not None
-        return Shared(self.search, self.about(), kept, self.name, site.read().silent_s, worker or 0, patience)
+        return Shared(self.search, self.about(), kept, self.name, site.read().silent_s, check is None, patience)
 
     def study(self) -> plain.Study | None:
         """The study as plain values; None where there is none yet. Raises StorageError and ChangedError."""

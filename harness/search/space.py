@@ -39,7 +39,7 @@ class Distribution(Value):
         if len(given) != 1:
             raise ValueError("expected one of float: [low, high], int: [low, high] and choice: [a, b, ...]")
         if self.choice is not None:
-            words = [document.written(value) for value in self.choice]
+            words = [word(value) for value in self.choice]
             if len(set(words)) < len(words):
                 raise ValueError("a choice stands twice")
             if self.log or self.step:
@@ -66,7 +66,7 @@ class Distribution(Value):
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         if self.choice is not None:
-            return CategoricalDistribution([document.written(value) for value in self.choice])
+            return CategoricalDistribution([word(value) for value in self.choice])
         if self.whole:
             return IntDistribution(*self.whole, log=self.log, step=int(self.step or 1))
         low, high = self.ends
@@ -75,7 +75,7 @@ class Distribution(Value):
     def told(self, value: Any) -> Any:
         """The value as Optuna has it; None where it is none of these."""
         if self.choice is not None:
-            known = {document.written(each): each for each in self.choice}
+            known = {word(each): each for each in self.choice}
             return next((word for word, each in known.items() if each == value), None)
         low, high = self.ends
         inside = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
@@ -88,7 +88,7 @@ class Distribution(Value):
         """The inverse of `told`."""
         if self.choice is None:
             return told
-        return next(each for each in self.choice if document.written(each) == told)
+        return next(each for each in self.choice if word(each) == told)
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,13 @@ class Space:
             parameter.name: parameter.distribution.model_dump(mode="json", by_alias=True, exclude_defaults=True)
             for parameter in self.parameters
         }
+
+
+def word(choice: Any) -> str:
+    """What a choice is called, in Optuna's storage too: `adamw`, or `schedule steps, milestones [11, 14]`."""
+    if isinstance(choice, dict) and choice:
+        return ", ".join(f"{key} {document.written(value)}" for key, value in choice.items())
+    return document.written(choice)
 
 
 def holds(when: Mapping[str, Any], facts: Facts) -> bool:

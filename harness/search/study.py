@@ -18,6 +18,7 @@ Nothing of a study is kept anywhere but in its storage. Beside what Optuna keeps
 """
 
 import os
+import random
 import secrets
 import socket
 import time
@@ -107,11 +108,12 @@ class Shared:
         storage: optuna.storages.BaseStorage,
         name: str,
         silent_s: float = 300.0,
-        worker: int = 0,
+        alone: bool = True,
         patience: Patience | None = None,
     ) -> None:
-        """Open the study, or begin it. `about`: what it is a study of; `worker`: which of several this is, from 0.
+        """Open the study, or begin it. `about`: what it is a study of. `alone`: whether no other worker is meant to be.
 
+        What several propose depends on who asks first; each draws numbers of its own, that no two try the same.
         Raises ChangedError where a study of this name is about something else.
         """
         self.search, self.storage, self.name, self.silent_s = search, storage, name, silent_s
@@ -124,8 +126,8 @@ class Shared:
         refuse_another(self.study, search, about)
         if "about" not in self.study.user_attrs:
             self.study.set_user_attr("about", about)
-        seed = search.block.sampler.seed + 1000 * worker + len(self.trials())
-        self.study.sampler = sampler(search.block.sampler, seed)
+        seed = f"{search.block.sampler.seed} {len(self.trials())} {'' if alone else self.myself['token']}"
+        self.study.sampler = sampler(search.block.sampler, random.Random(seed).getrandbits(31))
         self.study.pruner = pruner(search.block.pruning, self.longest)
         self._ask_first()
 

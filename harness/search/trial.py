@@ -60,8 +60,10 @@ def train(order: Order, job: Job, told: Told, beat: Callable[[], None], control:
             _news(folder, known, told)  # of epochs that ended while nobody looked
             return Ended("recorded", record, record.measured.device_hours)
         if pruned:
+            hours = device_seconds(read_progress(folder)) / 3600
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of hundreds of trials these fill a disk
-            return Ended("pruned", None, device_seconds(read_progress(folder)) / 3600)
+            (folder / "progress.json").unlink(missing_ok=True)  # a trial that repeats it begins anew, its hours too
+            return Ended("pruned", None, hours)
         code = process.returncode
         if code == WRONG:
             raise OutputError(obituary.tail(folder).splitlines()[-1])

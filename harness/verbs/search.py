@@ -1,7 +1,6 @@
 """`search`: look for a better recipe, by an Optuna study that any number of workers share."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,14 +67,16 @@ def search(
     hours = here.search.block.hours
     until = time.time() + 3600 * hours if hours else None
     out.print(Text(f"{here.suite.title}: study '{here.name}', {_asked(here)}"), soft_wrap=True)
+    look = _Looking(here, shared)
     if not shared.ended():
         if launcher == "slurm" and not wait:
             _submit(here, workers, until)
             raise typer.Exit(DONE)
         if launcher == "slurm":
-            _on_cluster(here, shared, workers, until)
+            _on_cluster(here, shared, look, workers, until)
         else:
-            _here(here, shared, launcher, workers, until)
+            _here(here, shared, look, launcher, workers, until)
+        look.at_once()
     study_now = here.study()
     problems = show(here, study_now) if study_now else []
     for problem in problems:
@@ -97,13 +98,15 @@ def _asked(here: "Session") -> str:
     return f"{' or '.join(filter(None, limits))}, {block.sampler.name}, pruner {block.pruning.name}"
 
 
-def _here(here: "Session", shared: "Shared", launcher: Launcher, workers: int, until: float | None) -> None:
+def _here(
+    here: "Session", shared: "Shared", look: "_Looking", launcher: Launcher, workers: int, until: float | None
+) -> None:
     """Work at the study on this machine until nothing is left to begin. Raises Interrupted and HarnessError."""
     from harness.launch import count_gpus, count_slots, stopped_by_signals
     from harness.search.launch import Crew
     from harness.search.worker import Worker
 
-    control, look = Control(), _looking(here, shared)
+    control = Control()
     shared.patience.check = control.check
     with stopped_by_signals(control.stop):
         if launcher == "inline":
@@ -123,7 +126,7 @@ def _submit(here: "Session", workers: int, until: float | None) -> None:
     out.print("The same command with --wait follows them; with --launcher inline it is a worker beside them")
 
 
-def _on_cluster(here: "Session", shared: "Shared", workers: int, until: float | None) -> None:
+def _on_cluster(here: "Session", shared: "Shared", look: "_Looking", workers: int, until: float | None) -> None:
     """Follow workers to the study's end, submitted where there are none. Raises Interrupted and HarnessError."""
     from harness.launch import stopped_by_signals
     from harness.search import cluster
@@ -131,25 +134,29 @@ def _on_cluster(here: "Session", shared: "Shared", workers: int, until: float | 
     control = Control()
     shared.patience.check = control.check
     with stopped_by_signals(control.stop):
-        cluster.follow(here, shared, workers or 1, until, _looking(here, shared), control, _say)
+        cluster.follow(here, shared, workers or 1, until, look, control, _say)
 
 
-def _looking(here: "Session", shared: "Shared") -> Callable[[], None]:
+class _Looking:
     """Tells what is new in the study, at most once in a second."""
-    from harness.search import read
-    from harness.search.progress import Teller
 
-    about, teller, looked_at = here.about(), Teller(_say), float("-inf")
+    def __init__(self, here: "Session", shared: "Shared") -> None:
+        from harness.search.progress import Teller
 
-    def look() -> None:
-        nonlocal looked_at
-        if time.monotonic() - looked_at > LOOK_EVERY_S:
-            study = read.study(shared.storage, here.name, here.search, about, importances=False)
-            if study:
-                teller.show(study)
-            looked_at = time.monotonic()
+        self.here, self.shared, self.about = here, shared, here.about()
+        self.teller, self.looked_at = Teller(_say), float("-inf")
 
-    return look
+    def __call__(self) -> None:
+        if time.monotonic() - self.looked_at > LOOK_EVERY_S:
+            self.at_once()
+
+    def at_once(self) -> None:
+        from harness.search import read
+
+        study = read.study(self.shared.storage, self.here.name, self.here.search, self.about, importances=False)
+        if study:
+            self.teller.show(study)
+        self.looked_at = time.monotonic()
 
 
 def show(here: "Session", found: "Study") -> list[str]:

@@ -1,6 +1,5 @@
 """Jobs of several processes, real ones, that meet as in a SLURM allocation."""
 
-import os
 import re
 import shutil
 import signal
@@ -26,6 +25,7 @@ from harness.worker import RANK_LOST, RECORDED, STOPPED
 from models.catalog import SlowFastOptions
 from results.scores import read as scores_in
 from results.store import Store
+from tests import warm
 from tests.conftest import PROJECT
 from tests.harness.conftest import with_broken_videos, with_recipe
 
@@ -50,7 +50,7 @@ def start(order: Order, world: int, meeting: str = "first", only=None) -> list[s
     seats = [Seat(rank, world, rank, meeting) for rank in only or range(world)]
     return [
         subprocess.Popen(
-            [sys.executable, "-m", "harness.worker", str(folder), str(os.getpid()), *seat.words()],
+            warm.command("harness.worker", folder, warm.LAUNCHER, *seat.words()),
             cwd=PROJECT,
             stderr=subprocess.PIPE,
             text=True,

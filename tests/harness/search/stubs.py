@@ -62,7 +62,7 @@ def trained(order: Order, job: Job, share: float, *, status: str = "done", hours
     """The record of a training with this accuracy, as if it had been trained, tests of its own included."""
     example = parse(EXAMPLE.read_bytes(), EXAMPLE.name)
     tests = [_test(example.tests[0], each.clips, each.crops, each.size, share) for each in job.spec.tests]
-    measured = example.measured.model_copy(update={"device_hours": hours})
+    measured = example.measured.model_copy(update={"device_hours": hours, "peak_memory_bytes": None})
     known: dict[str, Any] = {"id": job.id, "spec": job.spec.content(), "tests": tests, "measured": measured}
     if status != "done":
         known |= {"status": status, "tests": [], "error": Problem(type="Of a test", message=status, traceback="")}

@@ -11,7 +11,7 @@ from tests.harness.search.studies import SUITE, session
 
 FOUND = {
     "recipe.optimizer": "adamw", "recipe.learning_rate (recipe.optimizer adamw)": 0.00123456789,
-    "recipe": '{"schedule": "cosine", "milestones": []}', "recipe.epochs": 5,
+    "recipe": "schedule cosine, milestones []", "recipe.epochs": 5,
 }  # fmt: skip
 BEST = Trial(
     number=7, state="complete", why="", parameters=FOUND, values=(88.5,), by_seed=(88.5,), by_epoch={}, epochs=5,

@@ -65,7 +65,7 @@ def test_settings_that_no_training_can_have_are_found_before_it_begins(tmp_path)
 
 def test_settings_that_are_wrong_together_are_told_of_a_trial(tmp_path):
     search = session(tmp_path).search
-    values = {**search.own, "recipe": '{"schedule": "cosine", "milestones": []}', "recipe.epochs": 4}
+    values = {**search.own, "recipe": "schedule cosine, milestones []", "recipe.epochs": 4}
     _, point = search.space.settings(lambda parameter: values[parameter.name])
     wrong = dict(point) | {"recipe.warmup_epochs": point["recipe.epochs"]}
     with pytest.raises(SuiteMistakes, match="warmup_epochs"):

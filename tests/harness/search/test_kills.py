@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 from tests.harness.search import stub_worker
 from tests.harness.search.stubs import assert_ended, begun, joined, suite
 
-TRIALS = 40
+TRIALS = 30
 WORKERS = 4
 
 
@@ -47,7 +47,7 @@ class Crew:
 
 def test_a_study_bears_the_death_of_any_worker_at_any_moment(tmp_path):
     path = suite(tmp_path, ("trials: 6", f"trials: {TRIALS}"))
-    crew = Crew(path, tmp_path / "runs", 300, 0.15, WORKERS)
+    crew = Crew(path, tmp_path / "runs", 300, 0.1, WORKERS)
     try:
         assert crew.start().wait(240) == 0
     finally:

@@ -50,7 +50,9 @@ def test_two_workers_share_a_study_through_a_restart_of_its_server(server, tmp_p
         for worker in workers:
             worker.kill()
             worker.communicate()
-    found = assert_ended(joined(begun(path, tmp_path / "runs", server.url())), 8)
+    shared = joined(begun(path, tmp_path / "runs", server.url()))
+    found = assert_ended(shared, 8)
+    shared.storage._backend.engine.dispose()
     assert all(not trial.user_attrs.get("slot", "").startswith("again") for trial in found)
     for each in said:
         assert each.count("does not answer") == each.count("answers again") <= 2, each

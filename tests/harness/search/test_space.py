@@ -42,7 +42,7 @@ def test_the_suites_own_recipe_is_one_of_the_space():
         "recipe.optimizer": "sgd",
         "recipe.learning_rate (recipe.optimizer sgd)": 0.005,
         "recipe.momentum": 0.9,
-        "recipe": '{"schedule": "steps", "milestones": [11, 14]}',
+        "recipe": "schedule steps, milestones [11, 14]",
         "recipe.batch_size": 16,
     }
 
@@ -51,7 +51,7 @@ def test_a_value_decides_which_other_keys_are_searched_and_a_choice_may_set_seve
     values = {
         "recipe.optimizer": "adamw",
         "recipe.learning_rate (recipe.optimizer adamw)": 0.001,
-        "recipe": '{"schedule": "cosine", "milestones": []}',
+        "recipe": "schedule cosine, milestones []",
         "recipe.batch_size": 24,
         "recipe.epochs": 9,
     }

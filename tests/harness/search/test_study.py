@@ -251,7 +251,7 @@ def test_a_study_of_hours_has_ended_when_they_are_over_and_nothing_runs(tmp_path
         (("fraction: 0.015", "fraction: 0.02"), "own.data.fraction was 0.015 and is 0.02"),
         (("  trials: 6", "  trials: 6\n  objective: {minimize: training_minutes}"), "has other objectives"),
         (("  trials: 6", "  trials: 6\n  objective: {maximize: class_mean}"), "objective was ['maximize top1'] and is"),
-        (("  test: {clips: 1, crops: 1}", "  test: {clips: 1, crops: 1}\n  seeds: [0, 1]"), "seeds was [0] and is [0, 1]"),
+        (("crops: 1}", "crops: 1}\n  seeds: [0, 1]"), "seeds was [0] and is [0, 1]"),
     ],
 )  # fmt: skip
 def test_a_suite_that_asks_something_else_gets_no_study_of_another(shared, tmp_path, change, told):
@@ -281,9 +281,12 @@ def test_a_study_of_another_program_is_left_alone(here):
         begun(here.suite.path, here.root, url=url).joined()
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cma_es", "nsga_ii"])
-@pytest.mark.parametrize("pruner", ["asha", "hyperband", "median", "none"])
-def test_every_sampler_goes_with_every_pruner(tmp_path, sampler, pruner):
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [(sampler, "asha") for sampler in ("random", "gp", "cma_es", "nsga_ii")]
+    + [("tpe", pruner) for pruner in ("asha", "hyperband", "median", "none")],
+)
+def test_every_sampler_and_every_pruner_works(tmp_path, sampler, pruner):
     words = f"trials: 8\n  sampler: {{name: {sampler}, startup: 3}}\n  pruner: {pruner}"
     shared = joined(begun(suite(tmp_path, ("trials: 6", words)), tmp_path / "runs"))
     while turn := shared.ask():

@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.conftest import PROJECT, SMALL_SUITE
 
 TABLE1 = "suites/attention_schemes.yaml"
@@ -28,7 +28,7 @@ report:
 def harness(*arguments: object, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
+        warm.command("harness", *arguments),
         cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
