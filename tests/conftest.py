@@ -16,16 +16,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 def embedded_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the embedded sets, made once for all xdist workers (their temporary folders share a parent)."""
     folder = tmp_path_factory.getbasetemp().parent / "embedded"
-    folder.mkdir(exist_ok=True)
+    (folder / "costs").mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @pytest.fixture
 def root(tmp_path: Path, embedded_cache: Path) -> Path:
-    """An output folder of its own whose embedded sets are the shared ones."""
+    """An output folder of its own whose embedded sets and counted costs are the shared ones."""
     folder = tmp_path / "runs"
     folder.mkdir()
     (folder / "data").symlink_to(embedded_cache)
+    (folder / "costs").symlink_to(embedded_cache / "costs")
     return folder
 
 
@@ -49,3 +50,8 @@ base:
 matrix:
   model.attention: [space, divided]
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Clusters first: their tests wait much and compute little, so that other workers compute meanwhile."""
+    items.sort(key=lambda item: not {"slurm", "blind"} & set(getattr(item, "fixturenames", ())))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -69,22 +70,19 @@ def test_every_source_file_has_its_test():
     assert missing == []
 
 
+@cache
+def shown(*words: str) -> str:
+    """What the command line prints."""
+    command = [sys.executable, "-m", "harness", *words]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))])
 def test_documents_name_only_commands_files_and_options_that_exist(name):
     text = (PROJECT / name).read_text(encoding="utf-8")
-    helped = subprocess.run(
-        [sys.executable, "-m", "harness", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
     for command, rest in re.findall(r"python -m harness ([a-z]+)([^\n`|]*)", text):
-        assert command in helped.stdout
+        assert command in shown("--help")
         for option in re.findall(r"--[a-z]+", rest):
-            shown = subprocess.run(
-                [sys.executable, "-m", "harness", command, "--help"],
-                cwd=PROJECT,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            assert option in shown.stdout
+            assert option in shown(command, "--help")
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (PROJECT / name).parent.joinpath(link).exists(), link

@@ -1,6 +1,6 @@
 """Commands whose processes begin with torch imported: each is forked from a process that has it, seconds sooner.
 
-    subprocess.run(warm.command("harness", "plan", suite))    instead of [sys.executable, "-m", "harness", "plan", suite]
+    subprocess.run(warm.command("harness", "plan", suite))    is `python -m harness plan suite`
 
 The command is a real process, which the caller starts, signals and waits for as ever: a relay, that lends the fork its
 streams, environment and working folder, hands signals on and ends as it did. The fork has another process id, and is
@@ -30,7 +30,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def command(module: str, *words: object) -> list[str]:
-    """What runs `python -m module words` in a warm process."""
+    """What runs `python -m module words` in a warm process; `-c` as the module runs code, with what is imported."""
     return [sys.executable, "-I", "-S", __file__, _server(os.getpid()), module, *map(str, words)]
 
 
@@ -60,10 +60,6 @@ def serve(address: str) -> None:
     import seaborn  # noqa: F401
     import torch._dynamo  # noqa: F401  as an optimizer does with its first step
 
-    import harness.cli
-    import harness.job
-    import harness.measure
-    import harness.ranks
     from harness import cost
     from models.catalog import TimeSformerOptions
 
@@ -110,7 +106,7 @@ def _keep(caller: socket.socket) -> None:
 
 
 def _become(asked: dict, streams: list[int]) -> None:
-    """Be what `python -m` would be, up to its exit code; never returns."""
+    """Be what `python -m` or `python -c` would be, up to its exit code; never returns."""
     import runpy
 
     for number, stream in enumerate(streams):
@@ -121,9 +117,12 @@ def _become(asked: dict, streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     module, *words = asked["words"]
-    sys.path[0] = asked["cwd"]
+    sys.path[:1] = [asked["cwd"], *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv = [module, *(str(os.getppid()) if word == LAUNCHER else word for word in words)]
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115  the server's own is another file
+    if module == "-c":
+        code, *sys.argv[1:] = words
+        _leave(lambda: exec(code, {"__name__": "__main__"}))
     if module != "harness":
         sys.modules.pop(module, None)  # it is run, not imported
     _leave(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
@@ -158,7 +157,7 @@ def relay(address: str, words: list[str]) -> int:
         caller.connect(address)
         for number in FORWARDED:
             signal.signal(number, lambda number, _: caller.send(bytes([number])))
-        asked = {"words": words, "cwd": os.getcwd(), "environment": dict(os.environ)}
+        asked = {"words": words, "cwd": str(Path.cwd()), "environment": dict(os.environ)}
         message = json.dumps(asked).encode() + b"\n"
         sent = socket.send_fds(caller, [message], [0, 1, 2])
         caller.sendall(message[sent:])
@@ -172,7 +171,8 @@ def main() -> None:
         return
     code = relay(sys.argv[1], sys.argv[2:])
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        if -code != signal.SIGKILL:  # whose handling cannot be set
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)
 

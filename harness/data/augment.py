@@ -13,7 +13,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms import v2
 
 from harness.data.clips import Drawn
 from harness.spec import Clip, Recipe
@@ -90,6 +89,8 @@ def _augmentation(recipe: Recipe, clip: Clip) -> Callable[[Tensor], Tensor]:
     RandAugment does 2 operations of magnitude 9 of 30 (Cubuk et al., arXiv 1909.13719), AutoAugment those of the
     policy found on ImageNet (arXiv 1805.09501): torchvision's defaults.
     """
+    from torchvision.transforms import v2  # as much again as importing torch, for recipes that augment
+
     fill = round(255 * min(max(clip.mean, 0.0), 1.0))
     made: Callable[[Tensor], Tensor] = (
         v2.RandAugment(fill=fill) if recipe.augment == "rand" else v2.AutoAugment(fill=fill)

@@ -13,25 +13,21 @@ from optuna.samplers import (
     TPESampler,
 )
 
-from harness.errors import HarnessError
 from harness.search import block
 
 
 def sampler(asked: block.Sampler, seed: int) -> BaseSampler:
-    """The sampler; `seed` differs from one worker to another. Raises HarnessError for a package that is not there."""
+    """The sampler; `seed` differs from one worker to another."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if asked.name == "random":
             return RandomSampler(seed=seed)
         if asked.name == "nsga_ii":
             return NSGAIISampler(population_size=max(asked.startup, 2), seed=seed)
-        try:
-            if asked.name == "gp":
-                return GPSampler(seed=seed, n_startup_trials=asked.startup)
-            if asked.name == "cma_es":
-                return CmaEsSampler(seed=seed, n_startup_trials=asked.startup, warn_independent_sampling=False)
-        except ImportError as error:
-            raise HarnessError(f"the sampler {asked.name} needs a package that is not installed: {error}") from error
+        if asked.name == "gp":
+            return GPSampler(seed=seed, n_startup_trials=asked.startup)
+        if asked.name == "cma_es":
+            return CmaEsSampler(seed=seed, n_startup_trials=asked.startup, warn_independent_sampling=False)
         # Conditions make groups of keys that are searched together; trials of other workers, not yet ended, count as
         # bad ones, so that several workers do not look in the same place.
         return TPESampler(seed=seed, n_startup_trials=asked.startup, multivariate=True, group=True, constant_liar=True)

@@ -3,8 +3,8 @@
 Nothing of a study is kept anywhere but in its storage. Beside what Optuna keeps of a trial, its attributes tell:
 
     slot          "first 0": a trial that the suite asks for (0 is its own recipe); "again 7": goes on for trial 7,
-                  which from that moment on is not counted, whatever becomes of it. Where two workers made the same
-                  slot at once, the trial with the lower number has it
+                  which from that moment on is not counted, unless its worker ended it in that very moment. Where two
+                  workers made the same slot at once, the trial with the lower number has it
     worker        host, machine, process and its start: who runs it
     alive         when that one last said so, in seconds since 1970
     attempt       told of a trial whose worker died or was stopped, once another goes on for it
@@ -17,16 +17,12 @@ Nothing of a study is kept anywhere but in its storage. Beside what Optuna keeps
     charged       device-hours without those of records that were there before
 """
 
-import os
 import random
-import secrets
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -35,6 +31,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from harness.errors import HarnessError
 from harness.matrix import Point
+from harness.search import identity
 from harness.search.block import Search
 from harness.search.optimisers import pruner, sampler
 from harness.search.storage import Patience
@@ -119,7 +116,7 @@ class Shared:
         self.search, self.storage, self.name, self.silent_s = search, storage, name, silent_s
         self.patience = patience or Patience(name)
         self.patience.over(storage)
-        self.myself = _myself()
+        self.myself = identity.myself()
         self.unclaimed: dict[int, float] = {}
         aims = [aim.objective.direction for aim in search.block.objective]
         self.study = optuna.create_study(storage=storage, study_name=name, directions=aims, load_if_exists=True)
@@ -238,7 +235,8 @@ class Shared:
     def tell(self, trial: Trial, state: TrialState, values: Sequence[float] | None = None, why: str = "") -> None:
         """How a trial ended. Raises Lost."""
         with _mine(trial):
-            if trial.number in handed_over(self.trials()):
+            trials = self.trials()
+            if trial.number in handed_over(trials) or trial.number not in {each.number for each in counted(trials)}:
                 raise _lost(trial)
             if why:
                 trial.set_user_attr("why", why)
@@ -283,7 +281,7 @@ class Shared:
             return time.monotonic() - self.unclaimed.setdefault(trial.number, time.monotonic()) > CLAIM_S
         if worker == self.myself:  # which asks for another: it lost sight of this one while the storage did not answer
             return True
-        if worker["machine"] == self.myself["machine"] and worker["born"] != _born(worker["pid"]):
+        if worker["machine"] == self.myself["machine"] and worker["born"] != identity.born(worker["pid"]):
             return True
         # One that hangs or sleeps is not waited for; but while nobody could write, silence means nothing.
         return time.time() - max(float(trial.user_attrs["alive"]), self.patience.back) > self.silent_s
@@ -319,9 +317,10 @@ def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     kept: list[FrozenTrial] = []
     slots: set[str] = set()
     gone = handed_over(trials)
+    in_vain = {f"{AGAIN}{trial.number}" for trial in trials if _ended_itself(trial)}
     for trial in sorted(trials, key=lambda each: each.number):
         slot = trial.user_attrs.get("slot")
-        if trial.number in gone or trial.user_attrs.get("surplus") or slot in slots:
+        if trial.number in gone or trial.user_attrs.get("surplus") or slot in slots or slot in in_vain:
             continue
         slots |= {slot} if slot else set()
         kept.append(trial)
@@ -329,8 +328,14 @@ def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def handed_over(trials: Sequence[FrozenTrial]) -> set[int]:
-    """Numbers of trials for which another goes on."""
-    return {number for trial in trials if (number := _goes_on_for(trial)) is not None}
+    """Numbers of trials for which another goes on; not of one that ended in the moment in which it was given up."""
+    ended = {trial.number for trial in trials if _ended_itself(trial)}
+    return {number for trial in trials if (number := _goes_on_for(trial)) is not None} - ended
+
+
+def _ended_itself(trial: FrozenTrial) -> bool:
+    """Whether its own worker told how it ended, which nobody else tells so."""
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def _goes_on_for(trial: FrozenTrial) -> int | None:
@@ -374,27 +379,3 @@ def _suggested(trial: Trial, parameter: Any) -> Any:
         return trial.suggest_int(parameter.name, low, high, log=log, step=distribution.step)
     assert isinstance(distribution, FloatDistribution)
     return trial.suggest_float(parameter.name, low, high, log=log, step=distribution.step)
-
-
-def _born(pid: int) -> int | None:
-    """When a process began, in the kernel's ticks; None where there is none of this number that still runs."""
-    try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return None if state in "ZX" else int(rest[18])  # a zombie only waits for its parent
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _machine() -> str:
-    """What tells where numbers of processes mean the same: a boot of a kernel, and a container on it."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return socket.gethostname()
-
-
-def _myself() -> dict[str, Any]:
-    """What tells this worker from all others."""
-    here = {"host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(), "born": _born(os.getpid())}
-    return {**here, "token": secrets.token_hex(4)}

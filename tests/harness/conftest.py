@@ -43,6 +43,7 @@ def with_broken_videos(order: Order, tmp_path: Path, dataset: Dataset, places: S
             path.symlink_to(video)
     root.mkdir()
     (root / "data").symlink_to(copy.parent)
+    (root / "costs").symlink_to((order.root / "costs").resolve())
     return replace(order, root=root)
 
 

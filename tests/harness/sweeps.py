@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import warm
 from tests.cluster import Cluster
 from tests.conftest import PROJECT
 
@@ -40,7 +40,6 @@ class Sweep:
         self.site.write_text(SITE, encoding="utf-8")
         self.root.mkdir()
         (self.root / "data").symlink_to(cache)
-        (cache / "costs").mkdir(exist_ok=True)
         (self.root / "costs").symlink_to(cache / "costs")  # counting them takes longer than all else of submitting
         self.gate = folder / "gate"
         self.gate.mkdir()
@@ -55,7 +54,7 @@ class Sweep:
 
     def words(self, *arguments: object) -> list[str]:
         """A command line."""
-        return [sys.executable, "-m", "harness", *map(str, arguments), "--root", str(self.root)]
+        return warm.command("harness", *arguments, "--root", self.root)
 
     def run(self, verb: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """A verb on the suite, to its end."""

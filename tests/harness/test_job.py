@@ -5,8 +5,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from harness.locks import hold
 from harness.spec import Protocol
 from results.record import Record
 from results.store import Store
+from tests import warm
 from tests.conftest import PROJECT
 from tests.harness.conftest import with_broken_videos, with_recipe
 
@@ -38,8 +39,23 @@ def elsewhere(order: Order, tmp_path: Path, name: str) -> Order:
     """The same job in another output folder."""
     root = tmp_path / name
     root.mkdir()
-    (root / "data").symlink_to((order.root / "data").resolve())
+    for shared in ("data", "costs"):
+        (root / shared).symlink_to((order.root / shared).resolve())
     return replace(order, root=root)
+
+
+@pytest.fixture(scope="module")
+def whole_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Order], Record]:
+    """The record of a job that nothing came between: what every other way to its end is compared with, run once."""
+    made: dict[str, Record] = {}
+
+    def of(order: Order) -> Record:
+        spec = repr(order.spec)
+        if spec not in made:
+            made[spec] = job.run(elsewhere(order, tmp_path_factory.mktemp("whole"), "runs"), Control())
+        return made[spec]
+
+    return of
 
 
 def test_a_job_ends_in_a_full_record(order):
@@ -67,8 +83,8 @@ def test_the_lists_of_videos_are_named(order, embedded_cache):
     assert record.splits.val.digest == digest(dataset.val)
 
 
-def test_two_runs_give_the_same_record_but_for_times(order, tmp_path):
-    first = job.run(order, Control())
+def test_two_runs_give_the_same_record_but_for_times(order, whole_of, tmp_path):
+    first = whole_of(order)
     second = job.run(elsewhere(order, tmp_path, "second"), Control())
     assert facts(first) == facts(second)
 
@@ -87,8 +103,8 @@ class StopAt(Control):
         super().check()
 
 
-def test_stopped_at_every_step_it_ends_bit_identical(order, tmp_path):
-    whole = job.run(order, Control())
+def test_stopped_at_every_step_it_ends_bit_identical(order, whole_of, tmp_path):
+    whole = whole_of(order)
     stopped = elsewhere(order, tmp_path, "stopped")
     for _ in range(6):  # 2 epochs of 3 steps: each attempt gets one step further
         with pytest.raises(Interrupted, match="the test"):
@@ -99,11 +115,11 @@ def test_stopped_at_every_step_it_ends_bit_identical(order, tmp_path):
 
 
 @pytest.mark.parametrize("micro_batch", [None, 3])
-def test_what_is_drawn_for_clips_and_batches_survives_stops_as_well(order, tmp_path, micro_batch):
+def test_what_is_drawn_for_clips_and_batches_survives_stops_as_well(order, whole_of, tmp_path, micro_batch):
     recipe = {"mixup": 0.4, "augment": "rand", "random_erasing": 0.5, "label_smoothing": 0.1}
     resources = order.spec.resources.model_copy(update={"micro_batch": micro_batch})
     order = replace(order, spec=replace(with_recipe(order.spec, **recipe), resources=resources))
-    whole = job.run(order, Control())
+    whole = whole_of(order)
     stopped = elsewhere(order, tmp_path, "stopped")
     for _ in range(4):
         with pytest.raises(Interrupted):
@@ -111,8 +127,8 @@ def test_what_is_drawn_for_clips_and_batches_survives_stops_as_well(order, tmp_p
     assert facts(job.run(stopped, Control())) == facts(whole)
 
 
-def test_processes_that_decode_change_no_number(order, tmp_path):
-    whole = job.run(order, Control())
+def test_processes_that_decode_change_no_number(order, whole_of, tmp_path):
+    whole = whole_of(order)
     resources = order.spec.resources.model_copy(update={"loader_workers": 2})
     many = replace(elsewhere(order, tmp_path, "many"), spec=replace(order.spec, resources=resources))
     assert facts(job.run(many, Control())) == facts(whole)
@@ -146,19 +162,19 @@ sys.exit(main(Path(sys.argv[1])))
 
 
 @pytest.mark.parametrize(("point", "at"), [("step", 1), ("step", 5), ("save", 2), ("save", 4), ("close", 2)])
-def test_killed_at_any_moment_it_ends_bit_identical(order, tmp_path, point, at):
+def test_killed_at_any_moment_it_ends_bit_identical(order, whole_of, tmp_path, point, at):
     resources = order.spec.resources.model_copy(update={"checkpoint_s": 1e-6})  # a checkpoint after every step
     order = replace(order, spec=replace(order.spec, resources=resources))
-    whole = job.run(order, Control())
+    whole = whole_of(order)
     killed = elsewhere(order, tmp_path, "killed")
     folder = killed.write()
-    died = subprocess.run([sys.executable, "-c", KILLED, str(folder), point, str(at)], cwd=PROJECT, check=False)
+    died = subprocess.run(warm.command("-c", KILLED, folder, point, at), cwd=PROJECT, check=False)
     assert died.returncode == -signal.SIGKILL
     assert facts(job.run(killed, Control())) == facts(whole)
 
 
-def test_a_damaged_checkpoint_costs_one_checkpoint_and_is_said(order, tmp_path):
-    whole = job.run(order, Control())
+def test_a_damaged_checkpoint_costs_one_checkpoint_and_is_said(order, whole_of, tmp_path):
+    whole = whole_of(order)
     damaged = elsewhere(order, tmp_path, "damaged")
     with pytest.raises(Interrupted):
         job.run(damaged, StopAt(5))

@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +40,8 @@ def order(order: Order) -> Order:
 def elsewhere(order: Order, tmp_path: Path, name: str) -> Order:
     root = tmp_path / name
     root.mkdir()
-    (root / "data").symlink_to((order.root / "data").resolve())
+    for name in ("data", "costs"):
+        (root / name).symlink_to((order.root / name).resolve())
     return replace(order, root=root)
 
 
@@ -213,7 +213,7 @@ def test_a_rank_that_cannot_read_the_first_ones_checkpoint_says_which(order):
 def assert_fails_in_rank_1(order: Order, code: str, message: str) -> None:
     """Two ranks, the second one as `code` says."""
     first, *_ = start(order, 2, only=[0])
-    failing = [sys.executable, "-c", code, str(folder_of(order)), *Seat(1, 2, 1, "first").words()]
+    failing = warm.command("-c", code, folder_of(order), *Seat(1, 2, 1, "first").words())
     second = subprocess.Popen(failing, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
     assert codes([first, second]) == [RECORDED, RANK_LOST]
     record = record_of(order)

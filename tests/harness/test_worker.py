@@ -11,12 +11,13 @@ from harness import worker
 from harness.files import Order, read_progress
 from harness.locks import hold
 from results.store import Store
+from tests import warm
 from tests.conftest import PROJECT
 from tests.harness.conftest import with_recipe
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "harness.worker", str(folder)]
+    command = warm.command("harness.worker", folder)
     return subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
 
 
@@ -52,9 +53,7 @@ def test_a_job_in_use_has_its_own_exit_code(order: Order):
         "sys.exit(worker.main(Path(sys.argv[1])))"
     )
     with hold(folder / "lock", "x"):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(folder)], cwd=PROJECT, stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(warm.command("-c", code, folder), cwd=PROJECT, stderr=subprocess.PIPE, text=True)
         code, told = ended(process)
     assert code == worker.BUSY
     assert "is in use by process" in told

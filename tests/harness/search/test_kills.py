@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 from tests.harness.search import stub_worker
 from tests.harness.search.stubs import assert_ended, begun, joined, suite
 
-TRIALS = 30
+TRIALS = 40
 WORKERS = 4
 
 
@@ -47,7 +47,7 @@ class Crew:
 
 def test_a_study_bears_the_death_of_any_worker_at_any_moment(tmp_path):
     path = suite(tmp_path, ("trials: 6", f"trials: {TRIALS}"))
-    crew = Crew(path, tmp_path / "runs", 300, 0.1, WORKERS)
+    crew = Crew(path, tmp_path / "runs", 300, 0.2, WORKERS)
     try:
         assert crew.start().wait(240) == 0
     finally:
@@ -55,7 +55,7 @@ def test_a_study_bears_the_death_of_any_worker_at_any_moment(tmp_path):
     shared = joined(begun(path, tmp_path / "runs"))
     found = assert_ended(shared, TRIALS)
     kills = len(crew.lines("began")) - len(crew.lines("left"))
-    assert kills > 10
+    assert kills > 5
     states = {trial.number: trial.state for trial in shared.trials()}
     told = [(int(number), state) for number, state in crew.lines("told")]
     assert len(told) == len(set(told)) > 10

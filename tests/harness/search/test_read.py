@@ -81,5 +81,5 @@ def test_importances_are_of_what_every_complete_trial_has(tmp_path):
 def test_a_study_of_another_space_is_not_read(tmp_path):
     shared(session(tmp_path))
     changed = session(tmp_path, SPACE.replace("[0.8, 0.99]", "[0.5, 0.99]"))
-    with pytest.raises(ChangedError, match=r"space.recipe.momentum.*was \[0.8, 0.99\] and is \[0.5, 0.99\].*--study NAME"):
+    with pytest.raises(ChangedError, match=r"recipe.momentum.*was \[0.8, 0.99\] and is \[0.5, 0.99\].*--study NAME"):
         changed.study()

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from harness.search import study
+from harness.search import identity, study
 from harness.search.study import ATTEMPTS, ChangedError, Lost
 from tests.harness.search.stubs import assert_ended, begun, joined, suite
 
@@ -102,7 +102,7 @@ def test_a_worker_that_is_heard_is_waited_for(shared):
 
 def test_a_process_that_is_gone_is_dead_at_once_and_one_that_runs_after_long_silence(shared):
     turn = shared.ask()
-    shared.note(turn.trial, worker={**shared.myself, "pid": 1, "born": study._born(1)}, alive=time.time())
+    shared.note(turn.trial, worker={**shared.myself, "pid": 1, "born": identity.born(1)}, alive=time.time())
     shared.take_up()
     assert not study.handed_over(shared.trials())
     shared.note(turn.trial, alive=time.time() - 301)

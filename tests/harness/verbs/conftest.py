@@ -1,11 +1,13 @@
 """A command line as a person uses it, in processes of its own, and a small suite that it has run."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from harness.locks import hold
 from tests import warm
 from tests.conftest import PROJECT, SMALL_SUITE
 
@@ -35,8 +37,19 @@ def harness(*arguments: object, cwd: Path = PROJECT) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, embedded_cache: Path) -> tuple[Path, Path]:
-    """A small suite, run to its end with Table 1 as its report: (suite, root)."""
-    folder = tmp_path_factory.mktemp("finished")
+    """A small suite, run to its end with Table 1 as its report: (suite, root); a copy for each xdist worker."""
+    made, folder = embedded_cache.parent / "finished", tmp_path_factory.mktemp("copy") / "finished"
+    with hold(embedded_cache.parent / "finished.lock", "the suite that verbs are tried on", 300):
+        if not (made / "complete").exists():
+            finish(made, embedded_cache)
+            (made / "complete").touch()
+    shutil.copytree(made, folder, symlinks=True)
+    return folder / "small.yaml", folder / "runs"
+
+
+def finish(folder: Path, embedded_cache: Path) -> None:
+    """Run it in a folder that is made."""
+    folder.mkdir()
     suite, root = folder / "small.yaml", folder / "runs"
     suite.write_text(SMALL_SUITE + REPORT, encoding="utf-8")
     root.mkdir()
@@ -46,4 +59,3 @@ def finished(tmp_path_factory: pytest.TempPathFactory, embedded_cache: Path) -> 
     assert "2 jobs at demo scale, 2 to run" in ended.stdout
     assert "Sparse Local Global" in ended.stdout  # published, and left out by this suite
     assert "Divided attention is above chance" in ended.stdout
-    return suite, root
