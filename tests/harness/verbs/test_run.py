@@ -34,9 +34,9 @@ def test_a_suite_without_a_report_compares_its_variants(finished, tmp_path):
     plain.write_text(suite.read_text(encoding="utf-8").replace(REPORT, ""), encoding="utf-8")
     ended = harness("run", plain, "--root", root)
     assert ended.returncode == 0
-    assert "attention divided" in ended.stdout
+    assert "divided" in ended.stdout
     lines = (root / "reports" / "plain" / "comparison.csv").read_text(encoding="utf-8").splitlines()
-    assert [line.partition(",")[0] for line in lines] == ["scheme", "attention space", "attention divided"]
+    assert [line.partition(",")[0] for line in lines] == ["scheme", "space", "divided"]
     assert "K400" not in ended.stdout
 
 
