@@ -4,6 +4,8 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,7 @@ class Progress:
         self.attempt = int(before.get("attempt", 0)) + 1
         self.before_s = float(before.get("elapsed_s", 0.0))
         self.before_device_s, self.devices = device_seconds(before), devices
-        self.began = time.monotonic()
+        self.began, self.aside_s = time.monotonic(), 0.0
         self.told = 0.0
         self.fields: dict[str, Any] = {"epochs": epochs, "epoch": 0, "pid": os.getpid(), "host": socket.gethostname()}
         self.fields |= {"devices": devices, "retried": int(before.get("retried", 0))}
@@ -71,8 +73,17 @@ class Progress:
 
     def spent(self) -> tuple[float, float]:
         """Seconds that this and all earlier attempts took, and the same with each attempt's times its devices."""
-        now_s = time.monotonic() - self.began
+        now_s = time.monotonic() - self.began - self.aside_s
         return self.before_s + now_s, self.before_device_s + self.devices * now_s
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What the block takes is none of the job's time: a search asks for it, and another run would not."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.aside_s += time.monotonic() - began
 
     def tell(self, state: str, *, at_once: bool = False, **fields: Any) -> None:
         """Note where the job stands; written at most once a second."""

@@ -246,8 +246,9 @@ class _Attempt:
             return
         protocol, folder = Protocol(clips=1, crops=1), self.folder / "validation"
         views = TestViews(dataset, self.spec.clip, [protocol])
-        scored = evaluate.started(weights_digest(model.state_dict()), views, folder)
-        evaluate.scores(model, scored, views, self.spec, folder, self.control, lambda *_: None, pool, self.ranks)
+        with self.progress.aside():
+            scored = evaluate.started(weights_digest(model.state_dict()), views, folder)
+            evaluate.scores(model, scored, views, self.spec, folder, self.control, lambda *_: None, pool, self.ranks)
         if self.ranks.rank == 0:
             known = {**known, str(epoch): summary(scored, protocol.clips, protocol.crops).top1}
             self.progress.tell("training", at_once=True, validation=known)

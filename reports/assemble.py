@@ -60,6 +60,7 @@ def report(
         notes=(
             *videos.by_data_set(records, jobs.labels),
             *_own_tests(asked, rows, jobs),
+            *(_stand_in(rows, jobs) if suite.scale == "demo" else ()),
             *((LEVEL,) if _any_level(frame) else ()),
         ),
     )
@@ -77,6 +78,7 @@ def report(
         figures=tuple(_told(figure, _demo(jobs)) if suite.scale == "demo" else figure for figure in figures),
         records=records,
         labels=dict(jobs.labels),
+        asked=jobs.asked,
         problems=problems,
     )
 
@@ -131,6 +133,13 @@ def _own_tests(asked: Mapping[str, Sequence[Asked]], rows: comparison.Rows, jobs
                     named += [] if name in named else [name]
     told = {data: [f"{test}: {', '.join(names)}" for test, names in tests.items()] for data, tests in found.items()}
     return [f"{data}, clips × crops of so many pixels: {'; '.join(tests)}" for data, tests in told.items()]
+
+
+def _stand_in(rows: comparison.Rows, jobs: Jobs) -> list[str]:
+    """Which jobs stand in the paper's rows, where these are called otherwise than findings and jobs are."""
+    found = {name: " and ".join(dict.fromkeys(jobs.bare[id_] for id_ in ids)) for name, ids in rows.items()}
+    told = [f"{name}: {label}" for name, label in found.items() if name.casefold() != label.casefold()]
+    return [f"Jobs in the rows: {'; '.join(told)}"] if told else []
 
 
 def _any_level(table: pd.DataFrame) -> bool:

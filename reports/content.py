@@ -5,13 +5,14 @@ records; `reports.study` and `reports.trial_plots` from a search), and each rend
 `reports.figures`, `reports.site`, `reports.study_site`) takes them alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Final, Literal
 
 import pandas as pd
 
+from reports.comparison import Asked
 from reports.metrics import Column
 from results.claims import Finding
 
@@ -92,11 +93,13 @@ class Panel:
     """Where a line marks what guessing gives."""
     log_x: bool = False
     limits: tuple[float, float] | None = None
-    """Of the y axis, where it has natural ends, such as 0 and 100 %."""
+    """Of the y axis, where it has natural ends, such as 0 and 100 %; of trials, the values that all panels hold."""
     names: tuple[str, ...] = ()
     """What stands at x = 0, 1, 2 ... in place of numbers."""
     scales: tuple[Scale, ...] = ()
     """Parallel axes, in their order; the last one is the value's. Of trials, the range that x had."""
+    strip: bool = False
+    """Of trials, whether there is room for those without a value where this panel has none, as its neighbours have."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -132,6 +135,8 @@ class Report:
     """Of its jobs, as `results.collect.frame` makes them: a row a test."""
     labels: dict[str, str]
     """Each job's name in words, by its id, in the suite's order; also of jobs without a record."""
+    asked: Mapping[str, Sequence[Asked]]
+    """The tests that each job owes this suite, by its id."""
     problems: Sequence[str] = ()
     """What is wrong with the records, told first."""
 

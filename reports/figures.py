@@ -99,7 +99,7 @@ def _draw(figure: Figure) -> dict[str, bytes]:
 def _content(figure: Figure) -> str:
     """Names what is drawn: the numbers, all said of them, and the code that draws."""
     said = [(panel.title, panel.kind, panel.x, panel.y, panel.chance, panel.log_x, panel.limits, panel.names,
-             panel.scales) for panel in figure.panels]  # fmt: skip
+             panel.scales, panel.strip) for panel in figure.panels]  # fmt: skip
     parts = [repr((figure.name, said)).encode(), csv(figure).encode(), *(path.read_bytes() for path in _CODE)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 

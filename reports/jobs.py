@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from reports import markup
+from reports.comparison import Asked
 from reports.content import SuiteInfo
 from reports.epochs import curves
 from reports.metrics import WORDS
@@ -85,11 +86,18 @@ def tail(path: Path) -> str:
     return "\n".join(lines[-LINES:])
 
 
-def write(jobs: Iterable[Job], labels: Mapping[str, str], suite: SuiteInfo, folder: Path) -> list[Row]:
+def write(
+    jobs: Iterable[Job],
+    labels: Mapping[str, str],
+    suite: SuiteInfo,
+    folder: Path,
+    asked: Mapping[str, Sequence[Asked]],
+) -> list[Row]:
     """Writes `<folder>/<id>.html` of every job that left a record or a log, where it does not stand there already.
 
     `jobs` is gone through once and not kept, so that logs may be read on the way. Returns a row for each of `labels`,
-    in their order; those that are not among `jobs` have not run. Pages of jobs that are the suite's no more are
+    in their order; those that are not among `jobs` have not run. Rows tell of the tests that are `asked` of a job, by
+    its id, in their order; another suite may have asked for others. Pages of jobs that are the suite's no more are
     removed. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +106,7 @@ def write(jobs: Iterable[Job], labels: Mapping[str, str], suite: SuiteInfo, fold
     stamps: dict[str, list[Any]] = {}
     for job in jobs:
         label = labels.get(job.id, job.id)
-        rows[job.id] = _row(job, label)
+        rows[job.id] = _row(job, label, asked.get(job.id, ()))
         if rows[job.id].linked:
             stamp, name = _stamp(job, label, suite), f"{job.id}.html"
             size = sizes.get(name)
@@ -137,32 +145,35 @@ def page(job: Job, label: str, suite: SuiteInfo) -> bytes:
     )
 
 
-def _row(job: Job, label: str) -> Row:
+def _row(job: Job, label: str, asked: Sequence[Asked] = ()) -> Row:
     tone = "good" if job.state == "done" else "bad" if job.state in WORDS else "quiet"
-    cells = tuple(text(job.record) if job.record else "" for _, text in COLUMNS)
+    cells = tuple(text(job.record, asked) if job.record else "" for _, text in COLUMNS)
     linked = job.record is not None or bool(job.log)
     return Row(job.id, label, WORDS.get(job.state, job.state), tone, linked, job.told, cells)
 
 
-def _accuracy(record: Record) -> str:
-    return " / ".join(f"{test.top1 * 100:.1f}" for test in record.tests)
+def _accuracy(record: Record, asked: Sequence[Asked]) -> str:
+    made: dict[tuple[int | str, int, int], str]
+    made = {(test.clips, test.crops, test.size): f"{test.top1 * 100:.1f}" for test in record.tests}
+    found = [made.get((clips, crops, size), "–") for _, clips, crops, size in asked]
+    return " / ".join(found) if set(found) != {"–"} else ""
 
 
 def _number(value: float | None, digits: int, factor: float = 1.0) -> str:
     return "" if value is None else f"{value * factor:.{digits}f}"
 
 
-COLUMNS: Final[tuple[tuple[str, Callable[[Record], str]], ...]] = (
+COLUMNS: Final[tuple[tuple[str, Callable[[Record, Sequence[Asked]], str]], ...]] = (
     ("Top‑1, %", _accuracy),
-    ("Training top‑1, %", lambda record: _number(record.epochs[-1].accuracy, 1, 100) if record.epochs else ""),
-    ("Training, s", lambda record: _number(record.measured.train_s, 1)),
-    ("Testing, s", lambda record: _number(record.measured.test_s, 1)),
-    ("clips/s", lambda record: _number(record.measured.clips_per_s, 0)),
-    ("Data wait, %", lambda record: _number(record.measured.data_wait_share, 0, 100)),
-    ("Memory, MiB", lambda record: _number(record.measured.peak_memory_bytes, 0, 2**-20)),
-    ("Latency, ms", lambda record: _number(record.measured.latency_s, 1, 1000)),
+    ("Training top‑1, %", lambda record, _: _number(record.epochs[-1].accuracy, 1, 100) if record.epochs else ""),
+    ("Training, s", lambda record, _: _number(record.measured.train_s, 1)),
+    ("Testing, s", lambda record, _: _number(record.measured.test_s, 1)),
+    ("clips/s", lambda record, _: _number(record.measured.clips_per_s, 0)),
+    ("Data wait, %", lambda record, _: _number(record.measured.data_wait_share, 0, 100)),
+    ("Memory, MiB", lambda record, _: _number(record.measured.peak_memory_bytes, 0, 2**-20)),
+    ("Latency, ms", lambda record, _: _number(record.measured.latency_s, 1, 1000)),
 )
-"""What a job's row tells besides its name and state: a heading, and the record's text under it."""
+"""What a job's row tells besides its name and state: a heading, and the text under it of a record and the tests asked for."""
 
 
 def _facts(record: Record) -> list[tuple[str, str, str]]:

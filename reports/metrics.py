@@ -59,9 +59,13 @@ def title(data: Any) -> str:
     return _TITLES.get(data, str(data))
 
 
+_OF: Final = {"gmacs": " a view", "test_gmacs": " a video"}
+"""What a number is of, where running text has no heading that says so."""
+
+
 def written(metric: str, value: float) -> str:
     """A number in running text, with its unit: `97.5 %`."""
-    return f"{METRICS[metric].text(value)} {METRICS[metric].unit}"
+    return f"{METRICS[metric].text(value)} {METRICS[metric].unit}{_OF.get(metric, '')}"
 
 
 Origin = Literal["paper", "counted", "measured"]

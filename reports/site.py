@@ -66,7 +66,7 @@ def write(report: Report, folder: Path, of_jobs: Iterable[jobs.Job], draw: Draw 
     `of_jobs` is gone through once. The page links to the index in the folder above, which is `write_index`'s. The same
     report gives the same bytes. Raises OSError when the folder cannot be written.
     """
-    rows = jobs.write(of_jobs, report.labels, report.suite, folder / "jobs")
+    rows = jobs.write(of_jobs, report.labels, report.suite, folder / "jobs", report.asked)
     drawn = {figure.name: list(draw(figure, folder / "figures")) for figure in report.figures}
     files = {
         name: text.encode("utf-8", "replace") for table in report.tables for name, text in texts(table, report.suite)

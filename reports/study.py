@@ -107,9 +107,9 @@ def _values(study: Study, trial: Trial) -> str:
     told = []
     for place, (objective, value) in enumerate(zip(study.objectives, trial.values, strict=True)):
         std = mean_std(trial.by_seed)[1] if trial.by_seed and place == 0 else None
-        text = METRICS[objective.quantity].text
-        spread = "" if std is None else f" (±{text(std)} over {len(trial.by_seed)} seeds)"
-        told.append(f"{written(objective.quantity, value)} {QUANTITIES[objective.quantity]}{spread}")
+        metric = METRICS[objective.quantity]
+        spread = "" if std is None else f" (±{metric.text(std)} over {len(trial.by_seed)} seeds)"
+        told.append(f"{metric.text(value)} {metric.unit} {QUANTITIES[objective.quantity]}{spread}")
     return " and ".join(told)
 
 
@@ -206,7 +206,7 @@ def _progress(study: Study) -> Iterator[str]:
         "" if not study.taken_up else f" {_plural(study.taken_up, 'killed attempt')} {_was(study.taken_up)} taken up."
     )
     yield f"{_plural(count, 'trial')}{of}: {', '.join(told)}.{taken}"
-    spent, saved = sum(trial.device_hours for trial in study.trials), study.saved_device_hours()
+    spent, saved = sum(trial.charged for trial in study.trials), study.saved_device_hours()
     pruned = f" Pruning saved about {_hours(saved)}: an estimate, {_ESTIMATE}." if counts["pruned"] else ""
     yield f"{_hours(spent)} were spent.{pruned}"
 

@@ -43,7 +43,7 @@ def write(report: StudyReport, folder: Path, of_jobs: Iterable[jobs.Job], draw: 
     the folder above, which is `site.write_index`'s. The same report gives the same bytes. Raises OSError when the
     folder cannot be written.
     """
-    written = jobs.write(of_jobs, report.labels, report.suite, folder / "jobs")
+    written = jobs.write(of_jobs, report.labels, report.suite, folder / "jobs", {})
     linked = {row.id for row in written if row.linked}
     drawn = {figure.name: list(draw(figure, folder / "figures")) for figure in report.figures}
     files: dict[str, bytes] = {}

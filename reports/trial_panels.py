@@ -43,7 +43,10 @@ def paint(axes: "Axes", panel: Panel, looks: Mapping[str, Mark]) -> None:
         return
     data = panel.data[panel.data["x"].notna()]
     _x_axis(axes, panel, data)
-    (_trials if panel.kind == "trials" else _courses)(axes, data, looks)
+    if panel.kind == "trials":
+        _trials(axes, panel, data, looks)
+    else:
+        _courses(axes, data, looks)
     axes.set_xlabel("\n".join(wrap(panel.x, 46)))
     axes.set_ylabel("\n".join(wrap(panel.y, 30)))
     axes.grid(axis="y", zorder=0)
@@ -166,10 +169,11 @@ def _y_axis(axes: "Axes", known: Sequence[float], strip: bool) -> float:
 # Marks and courses
 
 
-def _trials(axes: "Axes", data: pd.DataFrame, looks: Mapping[str, Mark]) -> None:
+def _trials(axes: "Axes", panel: Panel, data: pd.DataFrame, looks: Mapping[str, Mark]) -> None:
     """Marks, those without a value in a strip below; the series of `LINES` as lines."""
     known = data["y"].notna()
-    at = _y_axis(axes, [float(y) for y in data.loc[known, "y"]], not known.all())
+    values = panel.limits or [float(y) for y in data.loc[known, "y"]]
+    at = _y_axis(axes, values, panel.strip or not known.all())
     size = _size(len(data))
     for place, series in enumerate(name for name in looks if name in set(data["series"])):
         part = data[data["series"] == series].sort_values("x", kind="stable")

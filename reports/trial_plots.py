@@ -3,7 +3,7 @@
 A pure function of the search; `reports.trial_panels` draws it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reports.content import PANEL_COLUMNS, TRIAL_COLUMNS, Figure, Panel, Scale
-from reports.marks import BEST, FRONT, OWN, SO_FAR
+from reports.marks import BEST, FRONT, OWN, SHADES, SO_FAR
 from reports.metrics import METRICS
 from reports.plots import QUANTITIES
 from results.trials import Objective, Parameter, Study, Trial
@@ -31,7 +31,7 @@ def absent(study: Study) -> tuple[str, ...]:
     """Why figures are left out, a sentence each."""
     found = []
     if study.trials and not any(trial.by_epoch for trial in study.trials):
-        found.append("Learning curves are left out: no trial has ended an epoch yet.")
+        found.append("Learning curves are left out: no trial's epochs were measured.")
     if len(study.objectives) > 1 and not study.best():
         found.append("The Pareto front is left out: no trial is complete yet.")
     if study.parameters and not study.importances:
@@ -159,7 +159,8 @@ def _importances(study: Study) -> Figure | None:
     what = QUANTITIES[study.objectives[0].quantity]
     unit = f"share of the variance of {what}, %"
     panel = Panel("Importances", "bars", pd.DataFrame(marks, columns=PANEL_COLUMNS), "", unit)
-    said = f"How much of the variance of {what} over the trials each setting explains."
+    complete = sum(trial.state == "complete" for trial in study.trials)
+    said = f"How much of the variance of {what} each setting explains, of {complete} complete trials."
     others = [parameter.name for parameter in study.parameters if parameter.name not in shares]
     left = f" Left out, as not all trials have them or they did not vary: {', '.join(others)}." if others else ""
     return Figure("importances", (panel,), said + left)
@@ -211,8 +212,9 @@ def _parallel(study: Study) -> Figure | None:
             share = _NAN if value is None else each.share(value)
             rows.append((looks, share, place, trial.number, trial.state if value is None else plain(value), each.name))
     said = (
-        "A line for each trial, through its settings down to its value, in the shade that its value has there; each "
-        "shade has as many trials. Trials of the same choice are spread around it."
+        "A line for each trial, through its settings down to its value. Its shade, as on the lowest axis, tells its rank "
+        f"among the trials: the worst are of the first of {len(SHADES)} shades, the best of the last. Trials of the same "
+        "choice are spread around it."
     )
     panel = _panel("parallel", rows, title="Settings and values", x="", y="", scales=(*scales, *of_values))
     return Figure("parallel", (panel,), said)
@@ -229,13 +231,16 @@ def _slices(study: Study) -> Figure | None:
     trials = [trial for trial in _begun(study) if trial.parameters]
     if not any(trial.values for trial in trials) or not study.parameters:
         return None
-    panels = tuple(_slice(study, parameter, trials) for parameter in study.parameters)
+    values = [trial.values[0] for trial in trials if trial.values]
+    shared: dict[str, Any] = {"limits": (min(values), max(values)), "strip": len(values) < len(trials)}
+    panels = tuple(_slice(study, parameter, trials, shared) for parameter in study.parameters)
     what = QUANTITIES[study.objectives[0].quantity]
     said = f"The {what} of each trial against each of its settings; trials without a value stand in the strip below."
     return Figure("slices", panels, said + " Trials of the same choice are spread around it.")
 
 
-def _slice(study: Study, parameter: Parameter, trials: Sequence[Trial]) -> Panel:
+def _slice(study: Study, parameter: Parameter, trials: Sequence[Trial], shared: Mapping[str, Any]) -> Panel:
+    """`shared`: what all slices have in common, so that they can be compared."""
     searched = scale(parameter, trials)
     names = searched.names
     rows: list[tuple[Any, ...]] = []
@@ -246,4 +251,5 @@ def _slice(study: Study, parameter: Parameter, trials: Sequence[Trial]) -> Panel
             rows += _marked(study, trial, x, trial.values[0] if trial.values else _NAN)
     said = label(study.objectives[0])
     scales = () if names else (searched,)
-    return _panel("trials", rows, title=parameter.name, x="", y=said, log_x=parameter.log, names=names, scales=scales)
+    return _panel("trials", rows, title=parameter.name, x="", y=said, log_x=parameter.log, names=names, scales=scales,
+                  **shared)  # fmt: skip

@@ -58,6 +58,8 @@ class Trial:
     epochs: int
     """Of its recipe."""
     device_hours: float
+    charged: float
+    """Device-hours without those of records that were there before."""
     jobs: tuple[str, ...]
     """Ids, one a seed, in the order of seeds."""
     began: str | None
@@ -104,6 +106,6 @@ class Study:
         return not worse and any(objective.better(ours, theirs) for objective, ours, theirs in pairs)
 
     def saved_device_hours(self) -> float:
-        """What pruned trials would have cost more, had each of their epochs left taken as long as those it had."""
-        pruned = [trial for trial in self.trials if trial.state == "pruned" and trial.by_epoch]
+        """What pruned trials would have cost more in their first seed, were all epochs as long as those they had."""
+        pruned = [trial for trial in self.trials if trial.state == "pruned" and trial.by_epoch and not trial.why]
         return sum(trial.device_hours * (trial.epochs / max(trial.by_epoch) - 1) for trial in pruned)

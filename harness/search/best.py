@@ -1,6 +1,7 @@
 """The recipe that was found, as a suite of its own: `run` trains it on fresh seeds, beside the suite's own recipe."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from results.store import write_atomic
 
 FRESH = 3
 """Seeds on which the recipe is tried again."""
-FILE = "best.yaml"
 
 
 def write(suite: Suite, study: plain.Study, folder: Path) -> Path | None:
@@ -25,14 +25,15 @@ def write(suite: Suite, study: plain.Study, folder: Path) -> Path | None:
     search = suite.search
     if not best or search is None:
         return None
-    path = folder / FILE
+    path = folder / f"{study.name}-best.yaml"  # its report is called so
     write_atomic(path, _text(suite, study, search, best[0]))
     return path
 
 
-def command(path: Path, scale: str) -> str:
+def command(path: Path, scale: str, *more: str) -> str:
     """What trains the recipe again, on fresh seeds."""
-    return shlex.join(["python", "-m", "harness", "run", str(path), *(["--scale", scale] if scale != "demo" else [])])
+    at = ["--scale", scale] if scale != "demo" else []
+    return shlex.join(["python", "-m", "harness", "run", str(path), *at, *more])
 
 
 def _text(suite: Suite, study: plain.Study, search: Search, best: plain.Trial) -> str:
@@ -43,13 +44,13 @@ def _text(suite: Suite, study: plain.Study, search: Search, best: plain.Trial) -
     telling = {key: rows[0][key] for key in keys if rows[0][key] != rows[1][key]}
     aim = study.objectives[0]
     plain_suite: dict[str, Any] = {
-        "title": f"The best recipe of the search {study.name} beside its first",
+        "title": f"The best recipe of the search {study.name}{', beside its first' if telling else ': its first'}",
         "question": "Does the recipe that was found hold on seeds that no trial had?",
-        "base": _base(search),
+        "base": {**nested(search.combination.point), "seeds": _fresh(study.seeds)},
         "include": [_short(row) for row in (rows if telling else rows[:1])],
     }
-    if telling and aim.direction == "maximize" and len(study.objectives) == 1:
-        words = [key for key in telling if not isinstance(telling[key], list | tuple)]
+    words = [key for key in telling if not isinstance(telling[key], list | tuple)]
+    if words and aim.direction == "maximize" and len(study.objectives) == 1:
         chosen = [{key: row[key] for key in words} for row in rows]
         holds = [{"of": chosen[0], "above": chosen[1], "quantity": aim.quantity}]
         plain_suite["report"] = {
@@ -61,7 +62,7 @@ def _text(suite: Suite, study: plain.Study, search: Search, best: plain.Trial) -
         f"# {values} (seed {_listed(study.seeds)}).",
         "# It was chosen by that number, which is therefore too good; the seeds here are some that no trial had.",
         "#",
-        f"#   {command(Path(FILE), study.scale)}",
+        f"#   {command(Path(f'{study.name}-best.yaml'), study.scale)}",
     ]
     return (
         "\n".join(lines)
@@ -79,11 +80,9 @@ def _settings(search: Search, parameters: Any) -> dict[str, Any]:
     return {key: setting.value for key, setting in search.space.settings(pick)[1].items()}
 
 
-def _base(search: Search) -> dict[str, Any]:
-    """The suite's own settings at the study's scale, and seeds that no trial had."""
-    tree = nested(search.combination.point)
-    seeds = tree.get("seeds", [0])
-    return {**tree, "seeds": list(range(max(seeds) + 1, max(seeds) + 1 + FRESH))}
+def _fresh(seeds: Sequence[int]) -> list[int]:
+    """Seeds that no trial had."""
+    return list(range(max(seeds) + 1, max(seeds) + 1 + FRESH))
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from harness.data.videos import DatasetError
 from harness.errors import Mistake
 from harness.matrix import Combination, Point, Setting
 from harness.only import facts
-from harness.search.space import Distribution, Parameter, Space, alternatives, named, word
+from harness.search.space import Distribution, Parameter, Space, alternatives, exclusive, named, word
 from harness.spec import Positive, Scale, from_data
 from harness.value import Value
 from results.quantities import SHARES, Quantity
@@ -110,6 +111,8 @@ class Block(Value):
             raise ValueError(f"{self.trials} trials do not hold the suite's own and {len(self.first)} of `first`")
         if self.pruner and self.pruner.name != "none" and not self.prunable:
             raise ValueError("trials are pruned by accuracy alone: with another objective, or two, pruner is none")
+        if len({each.objective.quantity for each in self.objective}) < len(self.objective):
+            raise ValueError("the two objectives are of one quantity")
         if self.sampler.name == "cma_es" and len(self.objective) > 1:
             raise ValueError("cma_es seeks one objective; with two use tpe, gp or nsga_ii")
         return self
@@ -247,11 +250,25 @@ class _Reader:
                 for name in [name for name in parameter.keys if name not in known]:
                     close = checks.did_you_mean(name, known)
                     self.mistake(("space", key), f"no training of this suite has the key {name}{close}")
-                for name in [name for name in parameter.distribution.when if name not in varied]:
-                    close = checks.did_you_mean(name, varied)
-                    self.mistake(("space", key), f"when: {name} is not searched above{close}")
+                self.conditions(parameter, varied, known)
                 yield parameter
+            if any(not exclusive(one.distribution, other.distribution) for one, other in combinations(found, 2)):
+                self.mistake(("space", key), "its ranges need conditions (`when`) of which never two hold together")
             varied |= {name: parameter for parameter in found for name in parameter.keys}
+
+    def conditions(self, parameter: Parameter, varied: Mapping[str, Parameter], known: Mapping[str, Any]) -> None:
+        """Note conditions that can never hold."""
+        for name, value in parameter.distribution.when.items():
+            if name not in varied:
+                close = checks.did_you_mean(name, varied)
+                self.mistake(("space", parameter.key), f"when: {name} is not searched above{close}")
+                continue
+            above = varied[name]
+            for each in value if isinstance(value, list) else [value]:
+                if each != known.get(name) and not above.may_set(name, each):
+                    choices = [above.point(choice)[name].value for choice in above.distribution.choice or ()]
+                    problem = checks.unknown(f"value of {name}", document.written(each), map(document.written, choices))
+                    self.mistake(("space", parameter.key), f"when: {problem}")
 
     def of_key(self, key: str, value: Any) -> Iterator[Parameter]:
         read: list[tuple[document.KeyPath, Distribution]] = []
@@ -323,4 +340,6 @@ def _drawn(distribution: Distribution, draw: random.Random) -> Any:
         return word(draw.choice(distribution.choice))
     low, high = distribution.ends
     value = draw.choice([low, high, draw.uniform(low, high), draw.uniform(low, high)])
+    if distribution.step:
+        value = low + distribution.step * ((value - low) // distribution.step)
     return int(value) if distribution.whole else float(value)

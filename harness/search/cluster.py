@@ -85,7 +85,7 @@ def submit(here: Session, workers: int, until: float | None) -> str:
     slurm.check(array, here.root)
     told = here.arguments(until, here.keep())
     save_s = 0.8 * array.parameters["signal_delay_s"]
-    tasks = [Task({**told, "gpu": None}, save_s) for _ in range(workers)]
+    tasks = [Task({**told, "alone": workers == 1, "gpu": None}, save_s) for _ in range(workers)]
     return slurm.submit_tasks(tasks, array.parameters, name(here), here.root)
 
 

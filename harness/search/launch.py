@@ -80,7 +80,11 @@ class Crew:
 
     def _started(self, seat: _Seat) -> subprocess.Popen[bytes]:
         visible = visible_gpus(self.gpus) if self.gpus else []
-        told = {**self.arguments, "gpu": visible[seat.index % len(visible)] if visible else None}
+        told = {
+            **self.arguments,
+            "alone": self.workers == 1,
+            "gpu": visible[seat.index % len(visible)] if visible else None,
+        }
         environment = {**os.environ, "PYTHONPATH": str(packages.ROOT), "PYTHONSAFEPATH": "1"}
         seat.log.parent.mkdir(parents=True, exist_ok=True)
         with seat.log.open("ab") as log:

@@ -38,7 +38,7 @@ def pruner(asked: block.Pruner, longest: int) -> BasePruner:
     if asked.name == "none":
         return NopPruner()
     if asked.name == "median":
-        return MedianPruner(n_startup_trials=asked.reduction, n_warmup_steps=asked.min_epochs - 1)
+        return MedianPruner(n_startup_trials=asked.reduction, n_warmup_steps=asked.min_epochs)
     if asked.name == "hyperband":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -41,7 +41,7 @@ def work(told: dict[str, Any], control: Control) -> None:
 
     suite, root, datasets = (Path(told[key]) for key in ("suite", "root", "datasets"))
     here = session.begun(suite, told["scale"], told["sets"], root, datasets, told["storage"], told["study"])
-    shared = here.joined(control.check)
+    shared = here.joined(control.check, told["alone"])
     until = None if told["until"] is None else time.monotonic() + told["until"] - time.time()
     Worker(here.suite, shared, here.root, here.datasets, control, print, gpu=told["gpu"]).run(until)
 

@@ -14,15 +14,23 @@ class Teller:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.known: dict[int, str] = {}
+        self.began = False
 
     def show(self, study: plain.Study) -> None:
         """Print a line for each trial that began or ended."""
         whole = summary(study)
+        if not self.began:
+            self.began = True
+            ended = {trial.number: trial.state for trial in study.trials if trial.state not in ("waiting", "running")}
+            self.known |= ended
+            if ended:
+                self.say(f"so far {whole}")
         for trial in study.trials:
-            if trial.state != "waiting" and self.known.get(trial.number) != trial.state:
+            told = trial.state != "waiting" and (trial.state != "running" or trial.parameters)
+            if told and self.known.get(trial.number) != trial.state:
                 self.known[trial.number] = trial.state
-                ended = f"  [{whole}]" if trial.state != "running" else ""
-                self.say(f"trial {trial.number}: {line(trial, study)}{ended}")
+                ended_now = f"  [{whole}]" if trial.state != "running" else ""
+                self.say(f"trial {trial.number}: {line(trial, study)}{ended_now}")
 
 
 def line(trial: plain.Trial, study: plain.Study) -> str:

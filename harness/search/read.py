@@ -74,6 +74,7 @@ def _trial(trial: FrozenTrial) -> plain.Trial:
         by_epoch=dict(trial.intermediate_values),
         epochs=int(own.get("epochs", 0)),
         device_hours=float(own.get("device_hours", 0.0)),
+        charged=float(own.get("charged", 0.0)),
         jobs=tuple(own.get("jobs", ())),
         began=_told(trial.datetime_start),
         ended=_told(trial.datetime_complete),

@@ -42,9 +42,16 @@ class Session:
         """Of the study, in the output folder."""
         return storage.folder(self.root, self.name)
 
-    def joined(self, check: Callable[[], None] | None = None) -> Shared:
+    @property
+    def page(self) -> str:
+        """The folder of its report: the suite's own, or one of its own where a person named the study."""
+        own = self.suite.name if self.suite.scale == "demo" else f"{self.suite.name}-{self.suite.scale}"
+        return own if self.name == own else f"search-{self.name}"
+
+    def joined(self, check: Callable[[], None] | None = None, alone: bool = True) -> Shared:
         """The study, begun if there is none yet. Raises HarnessError.
 
+        `alone`: whether no other worker is begun beside this one, which makes what it proposes reproducible.
         `check`: of one of several workers, which joins a study that there is, with patience from the beginning; it is
         called while the storage does not answer, and may raise Interrupted.
         """
@@ -53,7 +60,7 @@ class Session:
         open_it = partial(storage.opened, self.url, self.root, self.name)
         kept = patience.tried(open_it) if check else open_it()
         assert kept is not None
-        return Shared(self.search, self.about(), kept, self.name, site.read().silent_s, check is None, patience)
+        return Shared(self.search, self.about(), kept, self.name, site.read().silent_s, alone, patience)
 
     def study(self) -> plain.Study | None:
         """The study as plain values; None where there is none yet. Raises StorageError and ChangedError."""
@@ -105,8 +112,9 @@ def begun(
 def of(suite: Suite, sets: Sequence[str], root: Path, datasets: Path, url: str | None, name: str | None) -> Session:
     """The same of a suite that is loaded."""
     if suite.search is None:
-        raise HarnessError(f"{suite.path}: has no `search`, so there is nothing to search; docs/search.md says how")
-    name = name or (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
+        problem = f"{suite.path}: has no `search` at {suite.scale} scale, so there is nothing to search"
+        raise HarnessError(f"{problem}; docs/search.md says how")
+    name = name if name is not None else (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
     if not NAME.fullmatch(name):
         raise HarnessError(f"--study {name}: a folder is called by it, so it has no / and does not begin with a dot")
     url = url or suite.search.block.storage

@@ -54,6 +54,8 @@ class Distribution(Value):
             raise ValueError("log and step do not go together")
         if self.whole and self.step and self.step != int(self.step):
             raise ValueError(f"step of int is a whole number, not {self.step:g}")
+        if self.step and not _is_multiple(high - low, self.step):
+            raise ValueError(f"step {self.step:g} does not lead from {low:g} to {high:g}")
         return self
 
     @property
@@ -81,14 +83,17 @@ class Distribution(Value):
         inside = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
         if not inside or (self.whole and value != int(value)):
             return None
-        steps = (value - low) / (self.step or 1)
-        return None if self.step and not isclose(steps, round(steps), abs_tol=1e-9) else value
+        return None if self.step and not _is_multiple(value - low, self.step) else value
 
     def value(self, told: Any) -> Any:
         """The inverse of `told`."""
         if self.choice is None:
             return told
         return next(each for each in self.choice if word(each) == told)
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    return isclose(value / step, round(value / step), abs_tol=1e-9)
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,13 @@ class Parameter:
             if all(key in facts and facts[key] == setting.value for key, setting in point.items()):
                 return self.distribution.told(value)
         return None
+
+    def may_set(self, key: str, value: Any) -> bool:
+        """Whether one of its values gives a key this value."""
+        if self.distribution.choice is None:
+            return self.distribution.told(value) is not None
+        points = [self.point(choice) for choice in self.distribution.choice]
+        return any(key in point and point[key].value == value for point in points)
 
     @property
     def keys(self) -> list[str]:
@@ -180,6 +192,15 @@ def word(choice: Any) -> str:
 def holds(when: Mapping[str, Any], facts: Facts) -> bool:
     """Whether each of these keys has its value, or one of a list's."""
     return all(facts.get(key) in (value if isinstance(value, list) else [value]) for key, value in when.items())
+
+
+def exclusive(one: Distribution, other: Distribution) -> bool:
+    """Whether the conditions of two distributions of one key never hold together."""
+    return any(not set(_words(one.when[key])) & set(_words(other.when[key])) for key in one.when.keys() & other.when)
+
+
+def _words(value: Any) -> list[str]:
+    return [document.written(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def alternatives(value: Any) -> list[tuple[document.KeyPath, dict[str, Any]]]:

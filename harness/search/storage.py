@@ -231,6 +231,8 @@ def _check(path: Path) -> None:
     with suppress(FileNotFoundError), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.endswith(b"\n") and not _is_entry(line):
+                if number == 1:
+                    raise StorageError(f"{path} is no study's journal; name another file with --storage")
                 raise StorageError(
                     f"{path}:{number}: no entry of a study's journal: {line[:40].decode(errors='replace').strip()!r}; "
                     "delete this line and what follows to go on from there, or begin another study with --study NAME"

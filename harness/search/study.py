@@ -11,7 +11,7 @@ Nothing of a study is kept anywhere but in its storage. Beside what Optuna keeps
     surplus       told of a trial that was asked for when all places were taken, or of a slot that another has
     own           whether it is the suite's own recipe, or goes on for it: never pruned, so that there is a comparison
     deaths, reached
-                  of a slot "again": workers that were lost since it last came further, and that epoch
+                  of a slot "again": workers that were lost since it last came further, and how far it was
     jobs, by_seed, device_hours, epochs, why
                   of `results.trials.Trial`
     charged       device-hours without those of records that were there before
@@ -21,6 +21,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -123,6 +124,7 @@ class Shared:
         refuse_another(self.study, search, about)
         if "about" not in self.study.user_attrs:
             self.study.set_user_attr("about", about)
+        alone = alone and not any(trial.state == TrialState.RUNNING for trial in self.trials())
         seed = f"{search.block.sampler.seed} {len(self.trials())} {'' if alone else self.myself['token']}"
         self.study.sampler = sampler(search.block.sampler, random.Random(seed).getrandbits(31))
         self.study.pruner = pruner(search.block.pruning, self.longest)
@@ -226,7 +228,13 @@ class Shared:
         """Tell the accuracy after an epoch, once; whether the trial should be pruned. Raises Lost."""
         with _mine(trial):
             trial.report(percent, epoch)
-            return bool(trial.should_prune())
+            return bool(self.study.pruner.prune(self._as_counted(), self._frozen(trial)))
+
+    def _as_counted(self) -> optuna.Study:
+        """The study without what is not counted: an attempt that was given up is no rival of who goes on for it."""
+        beside = copy(self.study)
+        beside.get_trials = lambda *_, **__: self.counted()  # type: ignore[method-assign]
+        return beside
 
     def told(self, trial: Trial) -> dict[int, float]:
         """What was reported of a trial: epoch -> percent."""
@@ -269,8 +277,7 @@ class Shared:
                 continue
             elif trial.number in places:
                 before = trial.user_attrs.get("deaths", 0)
-                reached = trial.user_attrs.get("reached", -1)
-                further = max(trial.intermediate_values, default=0) > reached
+                further = _reached(trial) > trial.user_attrs.get("reached", [-1, 0])
                 self._again(trial, 1 if further else before + 1)
             else:
                 self._fail(trial, "surplus", True)
@@ -295,7 +302,7 @@ class Shared:
         if not any(each.user_attrs.get("slot") == slot for each in self.trials()):
             about = {
                 "slot": slot, "own": bool(trial.user_attrs.get("own")), "deaths": deaths,
-                "reached": max(trial.intermediate_values, default=0),
+                "reached": _reached(trial),
             }  # fmt: skip
             fixed = trial.system_attrs.get("fixed_params", {})  # of one that died before it had taken them all
             self.study.enqueue_trial({**fixed, **trial.params}, user_attrs=about)
@@ -351,6 +358,11 @@ def _roots(trials: Sequence[FrozenTrial]) -> dict[int, int]:
         if before is not None:
             found[trial.number] = found.get(before, before)
     return found
+
+
+def _reached(trial: FrozenTrial) -> list[int]:
+    """How far a trial came: seeds that are finished, and the epochs of the first one that were told."""
+    return [len(trial.user_attrs.get("by_seed", ())), max(trial.intermediate_values, default=0)]
 
 
 _OTHER = "begin one of your own with --study NAME"

@@ -46,6 +46,7 @@ def train(order: Order, job: Job, told: Told, beat: Callable[[], None], control:
     store = Store(order.root)
     here = _standing(job, store, beat, control)
     if here.record and here.state != "untested":
+        _news(here.folder, set(), told)  # of its epochs, where a search trained it
         return Ended("recorded", here.record, here.record.measured.device_hours, taken=True)
     folder = order.write()
     known: set[int] = set()

@@ -88,9 +88,9 @@ class Worker:
         shared.tell(trial, TrialState.COMPLETE, [fmean(each) for each in zip(*found, strict=True)])
 
     def seed(self, turn: Turn, job: Job, *, first: bool) -> Ended:
-        """Train one seed of a trial, told epoch by epoch where it is the first one and one objective is sought."""
+        """Train one seed of a trial, told epoch by epoch where it is the first one and an accuracy alone is sought."""
         trial, epochs, beat_at = turn.trial, job.spec.recipe.epochs, time.monotonic()
-        validated = first and len(self.shared.objectives) == 1
+        validated = first and self.shared.search.block.prunable
         known = self.shared.told(trial)
 
         def told(epoch: int, percent: float) -> bool:

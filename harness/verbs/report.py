@@ -81,7 +81,7 @@ def render(suite: Suite, store: Store, datasets: Path) -> list[str]:
     try:
         study = here.study()
     except HarnessError as error:  # of one study, which is to cost no other suite its report
-        return [f"{suite.path}: {error}", *_rendered(suite, store, datasets)]
+        return [f"{suite.path}: {error}"]
     return show(here, study) if study else _rendered(suite, store, datasets)
 
 

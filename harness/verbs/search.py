@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from harness import preflight
 from harness.control import Control
+from harness.errors import HarnessError
 from harness.verbs.shell import (
     DATASETS,
     DONE,
@@ -59,6 +61,8 @@ def search(
     """Search a suite's space for a better recipe; any number of such commands may work at one study."""
     from harness.search import session
 
+    if launcher == "inline" and workers > 1:
+        raise HarnessError("--launcher inline is one worker, in this process; --launcher local has several")
     registry.use(models)
     preflight.check_writable(root)
     here = session.begun(suite_path, scale, sets, root.resolve(), datasets.resolve(), storage, study)
@@ -115,7 +119,7 @@ def _here(
             return
         gpus = count_gpus()
         count = workers or count_slots(orders(here.suite.jobs, here.suite.scale, here.root, here.datasets), gpus)
-        Crew(here.folder, here.arguments(until), count, gpus).run(look, control)
+        Crew(here.folder, here.arguments(until, here.keep()), count, gpus).run(look, control)
 
 
 def _submit(here: "Session", workers: int, until: float | None) -> None:
@@ -171,8 +175,8 @@ def show(here: "Session", found: "Study") -> list[str]:
     recipe = best.write(here.suite, found, here.folder)
     info = SuiteInfo(here.suite.name, here.suite.title, here.suite.question, here.suite.scale)
     jobs, problems = _jobs(found, store)
-    report = study.report(info, found, best.command(recipe, found.scale) if recipe else "", problems)
-    (page, *_) = study_site.write(report, store.reports / here.name, jobs)
+    report = study.report(info, found, _again(here, recipe) if recipe else "", problems)
+    (page, *_) = study_site.write(report, store.reports / here.page, jobs)
     write_index(summaries(store.reports), store.reports)
     short = [column for column in report.best.columns if not column.key.startswith("set.")]  # a page has room for all
     out.print(terminal(replace(report.best, columns=tuple(short)), (), out.width))
@@ -182,6 +186,15 @@ def show(here: "Session", found: "Study") -> list[str]:
         out.print(Text(f"The recipe as a suite: {recipe}\nOn fresh seeds: {report.confirm}"), soft_wrap=True)
     out.print(f"Report: {page}", soft_wrap=True)
     return problems
+
+
+def _again(here: "Session", recipe: Path) -> str:
+    """What trains the recipe again, from where this command was begun."""
+    from harness.search import best
+
+    own = [] if here.root == ROOT.resolve() else ["--root", str(here.root)]
+    path = recipe.relative_to(Path.cwd()) if recipe.is_relative_to(Path.cwd()) else recipe
+    return best.command(path, here.suite.scale, *own)
 
 
 def _jobs(study: "Study", store: Store) -> "tuple[list[OfReport], list[str]]":

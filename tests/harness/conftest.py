@@ -1,4 +1,6 @@
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +11,25 @@ from harness.data.videos import Dataset, subset
 from harness.files import Order
 from harness.spec import JobSpec
 from harness.suite import load
+from models import registry
 from tests.cluster import cluster
 from tests.harness.sweeps import Sweep, lacking
+
+
+@pytest.fixture(autouse=True)
+def known_models() -> Iterator[None]:
+    """What a test registers is known to no other test of the process."""
+    entries, files = dict(registry._entries), os.environ.get(registry.FILES)
+    yield
+    if registry._entries != entries:
+        registry._entries.clear()
+        registry._entries.update(entries)
+        registry.discover.cache_clear()
+        for path in registry.model_files():
+            sys.modules.pop(path.stem, None)
+        os.environ.pop(registry.FILES, None)
+        if files is not None:
+            os.environ[registry.FILES] = files
 
 
 @pytest.fixture

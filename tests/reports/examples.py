@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.comparison import Asked
 from reports.content import PANEL_COLUMNS, Figure, Panel, Report, SuiteInfo, Table
 from reports.jobs import Job
 from reports.metrics import Column
@@ -175,16 +176,23 @@ ANSWERS = (
 )
 
 
+def asked(made: Record) -> list[Asked]:
+    """All tests that a record has."""
+    return [(made.spec["data"]["name"], test.clips, test.crops, test.size) for test in made.tests]
+
+
 def report(found: list[Record] | None = None, **changes: Any) -> Report:
     """A half-run suite with everything that a report can have."""
+    found = records() if found is None else found
     made: dict[str, Any] = {
         "suite": SUITE,
         "answers": ANSWERS,
         "findings": FINDINGS,
         "tables": (table(),),
         "figures": figures(),
-        "records": frame(records() if found is None else found),
+        "records": frame(found),
         "labels": labels(),
+        "asked": {each.id: asked(each) for each in found},
         "problems": (),
     }
     return Report(**made | changes)

@@ -100,6 +100,19 @@ def test_a_variant_has_its_jobs_name_in_tables_and_the_videos_lines(finished: li
     assert videos == [f"appearance, {made.labels[each.id]}" for each in (finished[0], odd)]
 
 
+@pytest.mark.parametrize(("scale", "notes"), [("demo", 1), ("paper", 0)])
+def test_at_demo_scale_a_note_says_which_jobs_stand_in_the_paper_s_rows(
+    records: pd.DataFrame, scale: str, notes: int
+) -> None:
+    (table,) = report(records, TABLE_1, replace(INFO, scale=scale)).tables
+    told = [note for note in table.notes if note.startswith("Jobs in the rows: ")]
+    assert len(told) == notes
+    for note in told:
+        assert "Divided Space-Time: divided" in note
+        assert "Space: space" not in note.split(": ", 1)[1].split("; ")
+    assert not any(note.startswith("Jobs in") for note in report(records, Outline()).tables[0].notes)
+
+
 def test_claims_are_judged_by_the_names_of_variants(records: pd.DataFrame) -> None:
     claim = Claim(
         claim="So it is",

@@ -94,7 +94,7 @@ def change(what: str, folder: Path):
     return MADE
 
 
-CHANGES = {"title": "Other", "y": "loss", "chance": 10.0, "log_x": False, "limits": None}
+CHANGES = {"title": "Other", "y": "loss", "chance": 10.0, "log_x": False, "limits": None, "strip": True}
 
 
 @pytest.mark.parametrize("what", ["number", "missing file", "file of another figure"])

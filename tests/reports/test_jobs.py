@@ -13,7 +13,8 @@ LABELS = {"a": "first", "b": "second", "c": "third"}
 
 
 def write(folder: Path, *found: Job) -> list[jobs.Row]:
-    return jobs.write(iter(found), LABELS, examples.SUITE, folder)
+    asked = {job.id: examples.asked(job.record) for job in found if job.record}
+    return jobs.write(iter(found), LABELS, examples.SUITE, folder, asked)
 
 
 def done(id_: str = "a", log: str = "", **changes: object) -> Job:
@@ -52,6 +53,23 @@ def test_a_row_tells_numbers_and_leaves_out_what_was_not_measured(tmp_path: Path
     empty = {"clips_per_s": None, "data_wait_share": None, "peak_memory_bytes": None, "latency_s": None}
     measured = examples.record("a").measured.model_copy(update=empty)
     assert write(tmp_path, done(measured=measured))[0].cells[4:] == ("", "", "", "")
+
+
+def test_a_row_tells_of_its_suite_s_tests_alone_in_the_suite_s_order(tmp_path: Path):
+    made = examples.record("a")
+    tests = [made.tests[0].model_copy(update={"clips": clips, "top1": share}) for clips, share in ((5, 0.7), (1, 0.6))]
+    job = Job("a", "done", made.model_copy(update={"tests": [*made.tests, *tests]}))
+    *_, size = examples.asked(made)[0]
+
+    def told(*asked: tuple[int, int]) -> str:
+        wanted = {"a": [("motion", clips, crops, size) for clips, crops in asked]}
+        return jobs.write([job], LABELS, examples.SUITE, tmp_path, wanted)[0].cells[0]
+
+    crops = made.tests[0].crops
+    assert told((1, crops), (5, crops)) == "60.0 / 70.0"
+    assert told((5, crops), (9, crops)) == "70.0 / –"
+    assert told((9, crops)) == told() == ""
+    assert "70.0" in (tmp_path / "a.html").read_text()
 
 
 def test_a_damaged_job_without_anything_to_show_has_its_problem_in_its_row(tmp_path: Path):

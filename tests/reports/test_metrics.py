@@ -123,8 +123,9 @@ def test_data_sets_are_called_as_in_the_paper_and_others_by_their_names() -> Non
 
 def test_in_a_sentence_a_number_has_its_unit() -> None:
     assert (written("top1", 97.512), written("difference", 2.0)) == ("97.5 %", "+2.0 points")
+    assert (written("gmacs", 0.023), written("test_gmacs", 2.0)) == ("0.0230 GMACs a view", "2.00 GMACs a video")
 
 
 @pytest.mark.parametrize("quantity", get_args(Quantity))
 def test_every_quantity_of_a_claim_can_be_written(quantity: str) -> None:
-    assert written(quantity, 12.0).endswith(METRICS[quantity].unit)
+    assert written(quantity, 12.0).startswith(f"{METRICS[quantity].text(12.0)} {METRICS[quantity].unit}")

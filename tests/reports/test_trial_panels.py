@@ -11,7 +11,7 @@ from reports.content import Figure, Panel, Scale
 from reports.marks import BEST, OWN, SHADES, SO_FAR, TRIALS
 from reports.panels import tidy
 from results.trials import Study
-from tests.reports.made_studies import EDGES, MINUTES, trial
+from tests.reports.made_studies import EDGES, MINUTES, PARAMETERS, trial
 from tests.reports.made_studies import study as made
 
 
@@ -64,6 +64,15 @@ def test_trials_without_a_value_stand_in_a_strip_below_all_others() -> None:
     assert labels[-1] == trial_panels.NO_VALUE
     whole = painted(figures(made(SOME[0], SOME[2]))["history"].panels[0])
     assert trial_panels.NO_VALUE not in [label.get_text() for label in whole.get_yticklabels()]
+
+
+def test_slices_can_be_compared_by_height() -> None:
+    some = {PARAMETERS[0].name: 0.001}
+    study = made(trial(0), trial(1, "pruned", parameters=some), trial(2, value=50.0, parameters=some))
+    axes = [painted(panel) for panel in figures(study)["slices"].panels]
+    assert len({each.get_ylim() for each in axes}) == 1
+    assert all(each.get_yticklabels()[-1].get_text() == trial_panels.NO_VALUE for each in axes)
+    assert axes[0].get_ylim()[0] < 50
 
 
 def test_states_differ_in_shape_and_colour_and_the_best_and_the_own_stand_out() -> None:

@@ -83,6 +83,7 @@ def test_importances_are_in_percent_the_largest_first_and_what_has_none_is_told(
     figure = drawn(made(trial(0), importances={names[0]: 0.2, names[1]: 0.8}))["importances"]
     assert figure.panels[0].data[["series", "y"]].to_numpy().tolist() == [[names[1], 80], [names[0], 20]]
     assert figure.caption.endswith(f"did not vary: {', '.join(names[2:])}.")
+    assert "of 1 complete trials." in figure.caption
 
 
 def test_a_scale_is_what_is_searched_and_beyond_it_what_the_own_recipe_has() -> None:
@@ -123,6 +124,14 @@ def test_slices_have_a_panel_a_setting_with_logarithms_and_names() -> None:
     ]
     momentum = panels[2].data
     assert set(momentum["trial"]) < set(panels[0].data["trial"])
+
+
+def test_slices_share_their_values_axis_and_its_strip() -> None:
+    def shared(study: Study) -> set[tuple[Any, bool]]:
+        return {(panel.limits, panel.strip) for panel in drawn(study)["slices"].panels}
+
+    assert shared(made(trial(0), trial(1, value=70.0), trial(2, "pruned"))) == {((70, 90), True)}
+    assert shared(made(trial(0), trial(1, value=70.0))) == {((70, 90), False)}
 
 
 def test_trials_of_a_choice_are_spread_around_it_and_alike_each_time() -> None:

@@ -15,7 +15,7 @@ FOUND = {
 }  # fmt: skip
 BEST = Trial(
     number=7, state="complete", why="", parameters=FOUND, values=(88.5,), by_seed=(88.5,), by_epoch={}, epochs=5,
-    device_hours=0.1, jobs=("a",), began=None, ended=None,
+    device_hours=0.1, charged=0.1, jobs=("a",), began=None, ended=None,
 )  # fmt: skip
 STUDY = Study(
     name="tiny", scale="demo", objectives=(Objective("top1", "maximize"),), seeds=(0,), parameters=(), trials=(BEST,),
@@ -29,7 +29,8 @@ def written(tmp_path, study=STUDY, **suite):
 
 
 def test_it_trains_the_best_recipe_and_the_suites_own_on_seeds_that_no_trial_had(tmp_path):
-    here, path = written(tmp_path, head=SUITE.replace("search:", "  seeds: [0, 4]\nsearch:"))
+    head = SUITE.replace("search:", "  seeds: [0, 4]\nsearch:")
+    here, path = written(tmp_path, replace(STUDY, seeds=(0, 4)), head=head)
     jobs = load(path).jobs
     assert [job.spec.seed for job in jobs] == [5, 6, 7, 5, 6, 7]
     found, own = jobs[0].spec.recipe, jobs[3].spec.recipe
@@ -59,7 +60,7 @@ def test_it_says_where_it_comes_from(tmp_path):
     head = path.read_text().partition("\ntitle")[0]
     assert "Trial 7 of the study 'tiny' of tiny.yaml at demo scale" in head
     assert "top1 88.5 (seed 0)" in head
-    assert "python -m harness run best.yaml" in head
+    assert "python -m harness run tiny-best.yaml" in head
 
 
 def test_of_two_objectives_it_is_the_best_in_the_first_and_claims_nothing(tmp_path):

@@ -135,3 +135,25 @@ def test_the_suite_of_the_project_is_read_at_both_scales():
         search = load(Path("suites/scratch_search.yaml"), scale).search
         assert search is not None
         assert search.own["recipe.optimizer"] == "sgd"
+
+
+@pytest.mark.parametrize(
+    ("ranges", "told"),
+    [
+        ("{float: [0.001, 0.1]}, {float: [0.01, 0.5], when: {recipe.optimizer: sgd}}", "never two hold together"),
+        ("{float: [0.001, 0.1], when: {recipe.optimizer: sgd}}, {int: [1, 2], when: {recipe.optimizer: [adamw, sgd]}}",
+         "never two hold together"),
+        ("{float: [0.001, 0.1], when: {recipe.optimizer: sgd}}, {float: [0.1, 1], when: {recipe.optimizer: adam}}",
+         "unknown value of recipe.optimizer 'adam' (did you mean 'adamw'?); allowed: sgd, adamw"),
+    ],
+)  # fmt: skip
+def test_ranges_of_one_key_hold_one_at_a_time(tmp_path, ranges, told):
+    found = mistakes(tmp_path, f"{HEAD}    recipe.optimizer: [sgd, adamw]\n    recipe.learning_rate: [{ranges}]\n")
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_only_what_a_step_leads_to_is_tried(tmp_path):
+    sizes = "    clip.size: {int: [16, 48], step: 16}\n"  # 25 pixels would be no multiple of the patch
+    assert load(written(tmp_path, HEAD + sizes)).search
+    assert "step 20 does not lead from 16 to 48" in mistakes(tmp_path, HEAD + sizes.replace("step: 16", "step: 20"))[0]

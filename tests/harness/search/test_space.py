@@ -108,7 +108,7 @@ def test_whatever_is_drawn_goes_to_optuna_and_back(data):
         ({"float": [0.1, 0.2]}, "0.1"),
         ({"float": [0, 1]}, True),
         ({"int": [1, 5]}, 2.5),
-        ({"int": [0, 10], "step": 4}, 6),
+        ({"int": [0, 12], "step": 4}, 6),
         ({"choice": ["a", "b"]}, "c"),
         ({"choice": [[11, 14]]}, [11]),
     ],
@@ -119,7 +119,7 @@ def test_what_is_not_in_a_distribution(distribution, value):
 
 @pytest.mark.parametrize(
     ("distribution", "value"),
-    [({"float": [0.0, 1.0], "step": 0.1}, 0.7), ({"int": [0, 10], "step": 4}, 8), ({"choice": [[11, 14]]}, [11, 14])],
+    [({"float": [0.0, 1.0], "step": 0.1}, 0.7), ({"int": [0, 12], "step": 4}, 8), ({"choice": [[11, 14]]}, [11, 14])],
 )
 def test_what_is(distribution, value):
     read = from_data(Distribution, distribution)

@@ -86,7 +86,7 @@ def test_the_trial_of_a_dead_worker_goes_on_with_its_values_and_is_counted_once(
     assert again.trial.user_attrs["slot"] == "again 0"
     assert again.trial.user_attrs["own"]
     assert not again.prunable
-    assert again.trial.user_attrs["reached"] == 1
+    assert again.trial.user_attrs["reached"] == [0, 1]
     finish(shared, again)
     run_out(shared)
     found = assert_ended(shared, 6)
@@ -318,3 +318,22 @@ def test_a_trial_without_its_worker_is_none_of_the_finished(shared):
     kept = json.loads(json.dumps([trial.user_attrs for trial in shared.trials()]))
     assert [attributes.get("slot") for attributes in kept] == ["first 0", "again 0"]
     assert kept[0]["attempt"] is True
+
+
+def test_an_attempt_that_was_given_back_is_no_rival_of_who_goes_on_for_it(tmp_path):
+    pruned = []
+    for interrupted in (False, True):
+        folder = tmp_path / str(interrupted)
+        folder.mkdir()
+        path = suite(folder, ("trials: 6", "trials: 9\n  pruner: {name: asha, reduction: 3}"))
+        shared = joined(begun(path, path.parent / "runs"))
+        if interrupted:
+            first = shared.ask()
+            shared.report(first.trial, 1, 90.0)
+            shared.give_back(first.trial)
+        for percent in (90.0, 30.0, 31.0, 32.0, 33.0):
+            turn = shared.ask()
+            shared.report(turn.trial, 1, percent)
+            shared.tell(turn.trial, TrialState.PRUNED)
+        pruned.append(shared.report(shared.ask().trial, 1, 80.0))  # second best of six goes on
+    assert pruned == [False, False]
