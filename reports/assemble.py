@@ -1,5 +1,6 @@
 """From a suite's records to its report: the tables, the figures, the findings, and the answer in a sentence a set."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -138,8 +139,14 @@ def _own_tests(asked: Mapping[str, Sequence[Asked]], rows: comparison.Rows, jobs
 def _stand_in(rows: comparison.Rows, jobs: Jobs) -> list[str]:
     """Which jobs stand in the paper's rows, where these are called otherwise than findings and jobs are."""
     found = {name: " and ".join(dict.fromkeys(jobs.bare[id_] for id_ in ids)) for name, ids in rows.items()}
-    told = [f"{name}: {label}" for name, label in found.items() if name.casefold() != label.casefold()]
+    told = [f"{name}: {label}" for name, label in found.items() if not _is_in(label, name)]
     return [f"Jobs in the rows: {'; '.join(told)}"] if told else []
+
+
+def _is_in(label: str, name: str) -> bool:
+    """Whether a row's name says all that a job's label does, as `Joint Space-Time` does of `joint`."""
+    whole, *parts = (re.sub(r"[\W_]", "", text).casefold() for text in (name, *label.split(" · ")))
+    return all(part in whole for part in parts)
 
 
 def _any_level(table: pd.DataFrame) -> bool:

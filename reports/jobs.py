@@ -173,7 +173,7 @@ COLUMNS: Final[tuple[tuple[str, Callable[[Record, Sequence[Asked]], str]], ...]]
     ("Memory, MiB", lambda record, _: _number(record.measured.peak_memory_bytes, 0, 2**-20)),
     ("Latency, ms", lambda record, _: _number(record.measured.latency_s, 1, 1000)),
 )
-"""What a job's row tells besides its name and state: a heading, and the text under it of a record and the tests asked for."""
+"""What a job's row tells besides its name and state: a heading, and the text of a record and the tests asked for."""
 
 
 def _facts(record: Record) -> list[tuple[str, str, str]]:

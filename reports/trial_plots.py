@@ -212,9 +212,9 @@ def _parallel(study: Study) -> Figure | None:
             share = _NAN if value is None else each.share(value)
             rows.append((looks, share, place, trial.number, trial.state if value is None else plain(value), each.name))
     said = (
-        "A line for each trial, through its settings down to its value. Its shade, as on the lowest axis, tells its rank "
-        f"among the trials: the worst are of the first of {len(SHADES)} shades, the best of the last. Trials of the same "
-        "choice are spread around it."
+        "A line for each trial, through its settings down to its value. Its shade, as on the lowest axis, tells its "
+        f"rank among the trials, in {len(SHADES)} steps from the worst to the best. Trials of the same choice are "
+        "spread around it."
     )
     panel = _panel("parallel", rows, title="Settings and values", x="", y="", scales=(*scales, *of_values))
     return Figure("parallel", (panel,), said)
