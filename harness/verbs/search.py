@@ -114,8 +114,8 @@ def _here(
     shared.patience.check = control.check
     with stopped_by_signals(control.stop):
         if launcher == "inline":
-            left_s = None if until is None else time.monotonic() + until - time.time()
-            Worker(here.suite, shared, here.root, here.datasets, control, _say, look).run(left_s)
+            deadline = None if until is None else time.monotonic() + until - time.time()
+            Worker(here.suite, shared, here.root, here.datasets, control, _say, look).run(deadline)
             return
         gpus = count_gpus()
         count = workers or count_slots(orders(here.suite.jobs, here.suite.scale, here.root, here.datasets), gpus)
