@@ -13,8 +13,8 @@ from harness.suite import load
 from harness.verbs.report import render
 from results.store import Store
 from tests.harness.search.searches import Searching, running
-from tests.harness.search.studies import SPACE, session
 from tests.harness.search.stubs import assert_ended
+from tests.harness.search.studies import SPACE, session
 from tests.harness.verbs.conftest import harness
 
 TRIALS = 3
