@@ -2,7 +2,7 @@
 
     python -m benchmarks.example_reports [ROOT]        default runs
 
-Of each suite that was rendered at demo scale: its question, answers, findings, tables and figures, as measured. Of one
+Of each suite, and each search, that was rendered at demo scale: its question, answers, findings, tables and figures, as measured. Of one
 its page, whose links lead nowhere without the files beside it and are left out.
 """
 
@@ -32,7 +32,7 @@ def main(root: Path) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     parts = [HEAD]
     for each in site.summaries(root / "reports"):
-        if each.scale != "demo" or not each.states.get("done"):
+        if each.scale != "demo" or not (each.states.get("done") or each.states.get("complete")):
             continue
         folder = root / "reports" / each.folder
         if each.name == WHOLE:
