@@ -2,8 +2,8 @@
 
     python -m benchmarks.example_reports [ROOT]        default runs
 
-Of each suite, and each search, that was rendered at demo scale: its question, answers, findings, tables and figures, as measured. Of one
-its page, whose links lead nowhere without the files beside it and are left out.
+Of each suite, and of each search, that was rendered at demo scale: its question, answers, findings, tables and figures,
+as measured. Of one its page, whose links lead nowhere without the files beside it and are left out.
 """
 
 import re
