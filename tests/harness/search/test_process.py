@@ -22,7 +22,7 @@ def no_signals(monkeypatch):
 
 
 def told(here, until=None, **changes):
-    return {**here.arguments(until), "gpu": None, **changes}
+    return {**here.arguments(until), "alone": True, "gpu": None, **changes}
 
 
 def test_it_works_until_nothing_is_left(here, monkeypatch):
