@@ -144,7 +144,7 @@ class Allocation(submitit.helpers.Checkpointable):
         the process ends here.
         """
         if self.process:
-            self._save(self.process.pid)
+            save(self.process, self.save_s)
         made = max(attempts(self.folder), _restarts() + 1)
         if made >= self.attempts:
             message = f"its time limit passed, or it was preempted, in each of {made} attempts, as many as it may have"
@@ -152,20 +152,23 @@ class Allocation(submitit.helpers.Checkpointable):
             sys.exit(0)
         return DelayedSubmission(Allocation(str(self.folder), self.attempts, self.save_s, self.again_s))
 
-    def _save(self, pid: int) -> None:
-        """Ask the worker to save, and wait for it; without taking its exit code from `_run`, which this interrupted."""
+
+def save(process: subprocess.Popen[bytes], wait_s: float) -> None:
+    """Ask a child to save, and wait for its end; without taking its exit code from who waits for it, too."""
+    if process.returncode is not None:
+        return
+    try:
+        os.kill(process.pid, signal.SIGTERM)  # not by `send_signal`, which takes the exit code
+    except ProcessLookupError:
+        return
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
         try:
-            os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            return
-        deadline = time.monotonic() + self.save_s
-        while time.monotonic() < deadline:
-            try:
-                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                    return
-            except ChildProcessError:
+            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 return
-            time.sleep(WATCH_EVERY_S)
+        except ChildProcessError:
+            return
+        time.sleep(WATCH_EVERY_S)
 
 
 def _how(codes: dict[int, int]) -> str:

@@ -122,6 +122,19 @@ def started(folder: Path, cpus: int, gpu: str | None) -> subprocess.Popen[bytes]
         )
 
 
+def end(processes: Sequence[subprocess.Popen[bytes]], wait_s: float) -> None:
+    """Ask processes to save and end; kill those that do not within the time, or when a person insists."""
+    for process in processes:
+        process.terminate()  # nothing, of one that has ended
+    deadline = time.monotonic() + wait_s
+    for process in processes:
+        try:
+            process.wait(max(deadline - time.monotonic(), 0.1))
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.kill()
+            process.wait()
+
+
 @dataclass
 class _Worker:
     """A running worker process."""
@@ -195,15 +208,7 @@ class _Pool:
     def stop(self, wait_s: float = 60.0) -> None:
         """Ask all workers to save and end; kill those that do not."""
         self.queue.clear()
-        for worker in self.running:
-            worker.process.terminate()
-        deadline = time.monotonic() + wait_s
-        for worker in self.running:
-            try:
-                worker.process.wait(max(deadline - time.monotonic(), 0.1))
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
-                worker.process.kill()
-                worker.process.wait()
+        end([worker.process for worker in self.running], wait_s)
 
 
 def local(orders: Sequence[Order], store: Store, display: Display, slots: int, gpus: int) -> None:

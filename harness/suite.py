@@ -42,6 +42,11 @@ class Suite:
         """The file's name without its ending."""
         return self.path.stem
 
+    @property
+    def folder(self) -> str:
+        """What its report's folder is called, and its study: its name, and the scale where that is not demo."""
+        return self.name if self.scale == "demo" else f"{self.name}-{self.scale}"
+
 
 def load(
     path: Path,

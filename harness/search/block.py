@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations as pairs
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -252,7 +252,7 @@ class _Reader:
                     self.mistake(("space", key), f"no training of this suite has the key {name}{close}")
                 self.conditions(parameter, varied, known)
                 yield parameter
-            if any(not exclusive(one.distribution, other.distribution) for one, other in combinations(found, 2)):
+            if any(not exclusive(one.distribution, other.distribution) for one, other in pairs(found, 2)):
                 self.mistake(("space", key), "its ranges need conditions (`when`) of which never two hold together")
             varied |= {name: parameter for parameter in found for name in parameter.keys}
 

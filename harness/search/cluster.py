@@ -5,7 +5,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import submitit
 from submitit.core.utils import DelayedSubmission
 
 from harness import obituary, site, slurm, snapshot
-from harness.allocation import tidy
+from harness.allocation import save, tidy
 from harness.control import Control
 from harness.errors import HarnessError
 from harness.files import Order
@@ -58,20 +57,9 @@ class Task(submitit.helpers.Checkpointable):
 
     def checkpoint(self, *_: Any, **__: Any) -> DelayedSubmission:
         """Called by submitit before the time limit: have the trial given back, and be queued again."""
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            deadline = time.monotonic() + self.save_s
-            while time.monotonic() < deadline and _runs(self.process.pid):
-                time.sleep(WATCH_EVERY_S)
+        if self.process:
+            save(self.process, self.save_s)
         return DelayedSubmission(Task(self.told, self.save_s))
-
-
-def _runs(pid: int) -> bool:
-    """Whether a child still runs; without taking its exit code from who waits for it."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-    except ChildProcessError:
-        return False
 
 
 def submit(here: Session, workers: int, until: float | None) -> str:

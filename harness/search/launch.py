@@ -13,7 +13,7 @@ from typing import Any
 from harness import obituary, packages
 from harness.control import Control
 from harness.errors import HarnessError, Interrupted
-from harness.launch import visible_gpus
+from harness.launch import end, visible_gpus
 from harness.worker import RECORDED, STOPPED, WRONG
 
 LOOK_EVERY_S = 1.0
@@ -60,7 +60,7 @@ class Crew:
                 time.sleep(LOOK_EVERY_S)
             look()
         finally:
-            self._stop()
+            end([seat.process for seat in self.seats if seat.process], STOP_S)  # and give their trials back
 
     def _look(self, seat: _Seat) -> None:
         """Begin a worker where there is none, and see how one ended."""
@@ -92,19 +92,6 @@ class Crew:
                 [sys.executable, "-m", "harness.search.process", str(os.getpid()), json.dumps(told)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
             )  # fmt: skip
-
-    def _stop(self) -> None:
-        """Ask workers to give their trials back and end; kill those that do not."""
-        running = [seat.process for seat in self.seats if seat.process and seat.process.poll() is None]
-        for process in running:
-            process.terminate()
-        deadline = time.monotonic() + STOP_S
-        for process in running:
-            try:
-                process.wait(max(deadline - time.monotonic(), 0.1))
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
-                process.kill()
-                process.wait()
 
 
 def _last(log: Path) -> str:

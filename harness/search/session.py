@@ -45,8 +45,7 @@ class Session:
     @property
     def page(self) -> str:
         """The folder of its report: the suite's own, or one of its own where a person named the study."""
-        own = self.suite.name if self.suite.scale == "demo" else f"{self.suite.name}-{self.suite.scale}"
-        return own if self.name == own else f"search-{self.name}"
+        return self.name if self.name == self.suite.folder else f"search-{self.name}"
 
     def joined(self, check: Callable[[], None] | None = None, alone: bool = True) -> Shared:
         """The study, begun if there is none yet. Raises HarnessError.
@@ -114,7 +113,7 @@ def of(suite: Suite, sets: Sequence[str], root: Path, datasets: Path, url: str |
     if suite.search is None:
         problem = f"{suite.path}: has no `search` at {suite.scale} scale, so there is nothing to search"
         raise HarnessError(f"{problem}; docs/search.md says how")
-    name = name if name is not None else (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
+    name = suite.folder if name is None else name
     if not NAME.fullmatch(name):
         raise HarnessError(f"--study {name}: a folder is called by it, so it has no / and does not begin with a dot")
     url = url or suite.search.block.storage

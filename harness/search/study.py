@@ -19,7 +19,7 @@ Nothing of a study is kept anywhere but in its storage. Beside what Optuna keeps
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
@@ -40,7 +40,6 @@ from results import trials as plain
 
 ATTEMPTS = 3
 """Workers that a trial may lose without coming further, before it counts as failed."""
-OPEN = (TrialState.RUNNING, TrialState.WAITING)
 CLAIM_S = 30.0
 """A worker that took a trial says within a moment that it runs it; one that does not for so long died at it."""
 AGAIN = "again "
@@ -232,8 +231,12 @@ class Shared:
 
     def _as_counted(self) -> optuna.Study:
         """The study without what is not counted: an attempt that was given up is no rival of who goes on for it."""
+
+        def of(deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:  # noqa: ARG001
+            return [trial for trial in self.counted() if states is None or trial.state in states]
+
         beside = copy(self.study)
-        beside.get_trials = lambda *_, **__: self.counted()  # type: ignore[method-assign]
+        beside.get_trials = of  # type: ignore[method-assign]
         return beside
 
     def told(self, trial: Trial) -> dict[int, float]:
@@ -243,8 +246,7 @@ class Shared:
     def tell(self, trial: Trial, state: TrialState, values: Sequence[float] | None = None, why: str = "") -> None:
         """How a trial ended. Raises Lost."""
         with _mine(trial):
-            trials = self.trials()
-            if trial.number in handed_over(trials) or trial.number not in {each.number for each in counted(trials)}:
+            if trial.number not in {each.number for each in self.counted()}:
                 raise _lost(trial)
             if why:
                 trial.set_user_attr("why", why)

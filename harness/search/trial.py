@@ -13,7 +13,7 @@ from harness.combination import Job
 from harness.control import Control
 from harness.errors import OutputError
 from harness.files import Order, device_seconds, read_progress
-from harness.launch import DEATHS_ALLOWED, started
+from harness.launch import DEATHS_ALLOWED, end, started
 from harness.worker import BUSY, RECORDED, WRONG
 from results.record import Record, RecordError
 from results.store import Store
@@ -56,7 +56,7 @@ def train(order: Order, job: Job, told: Told, beat: Callable[[], None], control:
         try:
             pruned = _watched(process, folder, known, told, beat, control)
         finally:
-            _stop(process)
+            end([process], STOP_S)
         if record := store.read(job.id):  # also where it ended before it could be pruned
             _news(folder, known, told)  # of epochs that ended while nobody looked
             return Ended("recorded", record, record.measured.device_hours)
@@ -119,14 +119,3 @@ def _news(folder: Path, known: set[int], told: Told) -> bool:
         if told(epoch, found[epoch]):
             return True
     return False
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a job's process to save and end, and end it where it does not."""
-    if process.poll() is None:
-        process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -102,7 +102,7 @@ def _rendered(suite: Suite, store: Store, datasets: Path) -> list[str]:
         OfReport(each.job.id, each.state, each.record, tail(each.folder / "log.txt"), each.problem or "")
         for each in standings
     )
-    (page, *_) = site.write(report, _folder(suite, store), jobs, figures.draw)
+    (page, *_) = site.write(report, store.reports / suite.folder, jobs, figures.draw)
     site.write_index(site.summaries(store.reports), store.reports)
     if measured:
         for table in report.tables:
@@ -112,10 +112,6 @@ def _rendered(suite: Suite, store: Store, datasets: Path) -> list[str]:
         out.print(Text(nothing), soft_wrap=True)
     out.print(f"Report: {page}", soft_wrap=True)
     return problems
-
-
-def _folder(suite: Suite, store: Store) -> Path:
-    return store.reports / (suite.name if suite.scale == "demo" else f"{suite.name}-{suite.scale}")
 
 
 def _command(suite: Suite, store: Store) -> str:

@@ -337,3 +337,15 @@ def test_an_attempt_that_was_given_back_is_no_rival_of_who_goes_on_for_it(tmp_pa
             shared.tell(turn.trial, TrialState.PRUNED)
         pruned.append(shared.report(shared.ask().trial, 1, 80.0))  # second best of six goes on
     assert pruned == [False, False]
+
+
+def test_the_median_is_of_complete_trials(tmp_path):
+    path = suite(tmp_path, ("trials: 6", "trials: 9\n  pruner: {name: median, reduction: 2}"))
+    shared = joined(begun(path, tmp_path / "runs"))
+    ends = [(90.0, TrialState.COMPLETE), (80.0, TrialState.COMPLETE), *[(20.0, TrialState.PRUNED)] * 4]
+    for percent, state in ends:
+        turn = shared.ask()
+        for epoch in (1, 2):
+            shared.report(turn.trial, epoch, percent)
+        shared.tell(turn.trial, state, [percent] if state == TrialState.COMPLETE else None)
+    assert shared.report(shared.ask().trial, 1, 50.0)  # worse than 85, though not than 20
