@@ -229,6 +229,7 @@ class _Attempt:
             "epoch_s": epoch_s,
             "clips_per_s": statistics.median(rates),
             "peak_memory_bytes": self.ranks.largest(self.state.peak_memory_bytes) or None,
+            "load": statistics.fmean(self.state.history_load) if self.state.history_load else None,
             "data_wait_share": min(sum(self.state.history_wait_s) / max(sum(epoch_s), 1e-9), 1.0),
         }
         self.ranks.share_buffers(model)

@@ -4,6 +4,9 @@ Measured on random clips that already lie on the device: decoding and copying ar
 its times are.
 """
 
+import ctypes
+import gc
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -60,12 +63,16 @@ class PeakMemory:
 
     On a GPU, what torch allocated: neither the driver's context nor what the caching allocator holds in reserve. On a
     CPU, how far the process's resident memory rose (Linux: the high-water mark in /proc, which is reset here): all of
-    the process, libraries loaded meanwhile included, and too little where memory freed before is used again. None where
-    the system does not tell.
+    the process, libraries loaded meanwhile included. What earlier work freed is handed back to the system first, since
+    it would be used again unseen; not without glibc. None where the system does not tell.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
+        if device.type == "cpu":
+            gc.collect()
+            with suppress(AttributeError, OSError):
+                ctypes.CDLL(None).malloc_trim(0)
         self.base = (_resident_bytes("VmRSS") or 0) if self.restart() else 0
 
     def restart(self) -> bool:

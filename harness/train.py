@@ -6,6 +6,7 @@ and started again therefore ends bit-identical to one that never stopped, on the
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -48,6 +49,8 @@ class State:
     """One row a finished epoch: epoch, loss, accuracy, learning_rate, clips."""
     history_s: list[float] = field(default_factory=list)
     history_wait_s: list[float] = field(default_factory=list)
+    history_load: list[float] = field(default_factory=list)
+    """The machine's load average to each core at the end of each epoch; shorter where it was not noted yet."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Training videos that did not decode, with the reason."""
     lost: dict[str, str] = field(default_factory=dict)
@@ -205,6 +208,7 @@ class Training:
         )
         state.history_s.append(state.seconds)
         state.history_wait_s.append(state.wait_s)
+        state.history_load.append(os.getloadavg()[0] / (os.cpu_count() or 1))
         state.epoch, state.batch = state.epoch + 1, 0
         state.loss_sum, state.correct, state.clips, state.seconds, state.wait_s = 0.0, 0, 0, 0.0, 0.0
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from reports import beside, comparison, plots, videos
+from reports import beside, comparison, conditions, plots, videos
 from reports.beside import Counted
 from reports.captions import caption
 from reports.comparison import Asked, Variants
@@ -53,16 +53,18 @@ def report(
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
     tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
     frame = _with_level(comparison.table(tested, rows, asked), rows, jobs, comparison.tests(tested, asked))
+    unlike = conditions.unlike(records, jobs.bare)
     own = Table(
         name=outline.published[0] if outline.published else "comparison",
         frame=frame,
-        columns=comparison.columns(tested, asked),
+        columns=tuple(conditions.heeded(comparison.columns(tested, asked), unlike)),
         caption="",
         notes=(
             *videos.by_data_set(records, jobs.labels),
             *_own_tests(asked, rows, jobs),
             *(_stand_in(rows, jobs) if suite.scale == "demo" else ()),
             *((LEVEL,) if _any_level(frame) else ()),
+            *unlike.values(),
         ),
     )
     table = own if published is None else beside.beside(own, published, counted, suite.scale)

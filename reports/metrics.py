@@ -84,6 +84,8 @@ class Column:
     group: str
     label: str
     origin: Origin
+    comparable: bool = True
+    """Whether its rows were measured alike, so that one of them can be best."""
 
     @property
     def title(self) -> str:
@@ -112,6 +114,11 @@ def percent_of(share: Any) -> float | None:
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a cell holds a number, not a word or nothing."""
     return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)
+
+
+def plain(value: Any) -> str:
+    """A value in words; whole numbers come back from a DataFrame as floats."""
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def cell_text(row: "pd.Series[Any]", column: Column) -> str:
@@ -153,7 +160,7 @@ def bounds(row: "pd.Series[Any]", key: str) -> tuple[float, float]:
 def best_rows(table: pd.DataFrame, column: Column) -> set[Any]:
     """Index labels of the rows that hold the best measured value, those that read the same included."""
     metric = METRICS[column.metric]
-    if column.origin != "measured" or metric.better is None:
+    if column.origin != "measured" or metric.better is None or not column.comparable:
         return set()
     values = {index: value for index, value in table[column.key].items() if is_number(value)}
     if len(values) < 2:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reports import figures, jobs, markup, render
 from reports.content import OF_TRIALS, Figure, Panel, Report, SuiteInfo, Table
-from reports.metrics import METRICS, Column, best_rows, cell_text, groups, is_number, spread_text, title
+from reports.metrics import METRICS, Column, best_rows, cell_text, groups, is_number, plain, spread_text, title
 from results.claims import Verdict
 from results.store import write_atomic
 
@@ -247,16 +247,11 @@ def _environment(records: pd.DataFrame) -> list[tuple[str, str]]:
     """What the jobs ran on; several values of a fact are all told, with the jobs they hold for."""
     facts = []
     for column in [name for name in records.columns if name.startswith("environment.")]:
-        counts = records[column].dropna().map(_plain).value_counts().sort_index()
+        counts = records[column].dropna().map(plain).value_counts().sort_index()
         values = [str(value) if len(counts) == 1 else f"{value} ({count} jobs)" for value, count in counts.items()]
         if values:
             facts.append((column.removeprefix("environment."), ", ".join(values)))
     return facts
-
-
-def _plain(value: Any) -> str:
-    """Whole numbers come back from a DataFrame as floats."""
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _tests(records: pd.DataFrame) -> list[str]:

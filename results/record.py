@@ -114,6 +114,9 @@ class Measured(_Part):
     throughput_batch: Count | None
     epoch_s: list[float]
     attempts: Count
+    load: float | None = None
+    """Processes that ran or wanted to run on the machine, to each of its cores, in training, mean over epochs: the
+    job's own and all others (its load average). None in records written before it was noted."""
 
 
 class Problem(_Part):

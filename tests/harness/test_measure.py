@@ -44,6 +44,26 @@ def test_a_restarted_peak_still_counts_what_is_held():
     assert 92 <= int(told.stdout) < 122
 
 
+AGAIN = """
+import torch
+from harness.measure import PeakMemory
+def small():
+    return [torch.ones(1 << 10) for _ in range(1 << 14)]  # 64 MiB, too small each to be handed back at once
+torch.ones(1).sum()
+held = small()
+last = torch.ones(1 << 10)  # lies above them
+del held
+memory = PeakMemory(torch.device("cpu"))
+held = small()
+print(memory.bytes() >> 20)
+"""
+
+
+def test_memory_that_earlier_jobs_of_the_process_freed_is_counted_when_it_is_used_again():
+    told = subprocess.run([sys.executable, "-c", AGAIN], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert 60 <= int(told.stdout) < 90
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Three runs after one are enough for what is tested here."""
