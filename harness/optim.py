@@ -34,13 +34,17 @@ def _is_matrix(name: str, parameter: torch.Tensor) -> bool:
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
     """The rate after `progress` epochs (3.5 is in the middle of the fourth), from 0 to `recipe.epochs`."""
-    return recipe.learning_rate * _factor(recipe, progress)
+    if progress >= recipe.warmup_epochs:
+        return recipe.learning_rate * _factor(recipe, progress)
+    risen = max(progress / recipe.warmup_epochs, 1e-3)
+    peak = recipe.learning_rate * _factor(recipe, recipe.warmup_epochs)
+    return recipe.warmup_start + (peak - recipe.warmup_start) * risen
 
 
 def _factor(recipe: Recipe, progress: float) -> float:
-    if progress < recipe.warmup_epochs:
-        return max(progress / recipe.warmup_epochs, 1e-3)
+    """The schedule without its warm-up."""
     if recipe.schedule == "steps":
         return recipe.gamma ** sum(progress >= milestone for milestone in recipe.milestones)
-    done = min((progress - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs), 1.0)
-    return 1.0 - done if recipe.schedule == "one_cycle" else 0.5 * (1.0 + math.cos(math.pi * done))
+    if recipe.schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * min(progress / recipe.epochs, 1.0)))
+    return 1.0 - min((progress - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs), 1.0)

@@ -23,6 +23,7 @@ _XVIT: dict[str, Any] = {
     "weight_decay_on": "all",
     "schedule": "cosine",
     "warmup_epochs": 5,
+    "warmup_start": 0.01,
     "batch_size": 64,
     "augment": "auto",
     "jitter": _JITTER,
@@ -46,14 +47,14 @@ RECIPES: dict[str, dict[str, Any]] = {
         "jitter": _JITTER,
         "flip": True,
     },
-    # facebookresearch/SlowFast, configs/Kinetics/SLOWFAST_8x8_R50.yaml: from scratch. A warm-up there begins at a rate
-    # of 0.01, here at 0.
+    # facebookresearch/SlowFast, configs/Kinetics/SLOWFAST_8x8_R50.yaml: from scratch.
     "slowfast": {
         **_CONVOLUTIONAL,
         "learning_rate": 0.1,
         "weight_decay": 1e-4,
         "schedule": "cosine",
         "warmup_epochs": 34,
+        "warmup_start": 0.01,
         "epochs": 196,
         "jitter": _JITTER,
     },
@@ -74,13 +75,14 @@ RECIPES: dict[str, dict[str, Any]] = {
         "weight_decay": 5e-5,
         "schedule": "cosine",
         "warmup_epochs": 35,
+        "warmup_start": 0.01,
         "epochs": 256,
         "jitter": [356 / 312, 446 / 312],
     },
     # 1adrianb/video-transformers, configs/Kinetics/xvit_B16_16x16_k400.yaml.
     "xvit": {**_XVIT, "weight_decay": 1e-5, "epochs": 30, "label_smoothing": 0.3, "mixup": 0.4},
     # The same, configs/SSv2.
-    "xvit_ssv2": {**_XVIT, "weight_decay": 1e-4, "epochs": 35, "random_erasing": 0.5},
+    "xvit_ssv2": {**_XVIT, "weight_decay": 1e-4, "epochs": 35, "warmup_start": 0.003, "random_erasing": 0.5},
     # Ours, for the embedded clips on two CPU cores: small models from scratch in about a minute. Chosen by what joint,
     # divided and axial attention need on the motion set; docs/demo_scale.md has the trials.
     "demo": {

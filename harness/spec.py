@@ -61,8 +61,9 @@ class Clip(Value):
 class Recipe(Value):
     """How a model is trained; `harness/recipes.py` holds the named ones.
 
-    `schedule`: `steps` multiplies the rate by `gamma` at each of `milestones` (epochs); `cosine` falls to zero; both
-    rise linearly over `warmup_epochs` first. `one_cycle` rises over `warmup_epochs` and falls linearly to zero.
+    `schedule`: `steps` multiplies the rate by `gamma` at each of `milestones` (epochs); `cosine` falls along half a
+    cosine from epoch 0 to zero at the last; `one_cycle` falls linearly to zero after the warm-up. Over the first
+    `warmup_epochs` the rate rises linearly instead, from `warmup_start` to where the schedule then is (PySlowFast).
     `weight_decay_on`: every parameter, or only matrices (not biases, norms, or position embeddings and class tokens).
     `jitter`: the short side of a training frame, drawn uniformly in multiples of the crop size. `mixup`: the alpha of
     the Beta distribution from which a batch's shares are drawn, 0 for none. `augment`: RandAugment or AutoAugment,
@@ -80,6 +81,7 @@ class Recipe(Value):
     milestones: tuple[Positive, ...] = ()
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    warmup_start: Annotated[float, Field(ge=0)] = 0.0
     epochs: Positive
     batch_size: Positive
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -97,6 +99,8 @@ class Recipe(Value):
             raise ValueError(f"jitter is (low, high), 1 <= low <= high, in multiples of the crop, not {self.jitter}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs})")
+        if self.warmup_start > self.learning_rate:
+            raise ValueError(f"warmup_start ({self.warmup_start:g}) is above learning_rate ({self.learning_rate:g})")
         if self.milestones and self.schedule != "steps":
             raise ValueError(f"milestones belong to the schedule 'steps', not to '{self.schedule}'")
         return self
@@ -233,6 +237,11 @@ class JobSpec:
             return self.resources.loader_workers
         return 0 if revision(self.data.name) else self.resources.cpus
 
+    @property
+    def asked(self) -> list[tuple[str, int | Literal["cover"], int, int]]:
+        """Its tests as reports tell them apart: data set, clips, crops, size of the crop in pixels."""
+        return [(self.data.name, test.clips, test.crops, test.size or self.clip.size) for test in self.tests]
+
     def content(self) -> dict[str, Any]:
         """All that can change a trained number, as plain data; what a record keeps as its `spec`."""
         return {
@@ -249,6 +258,10 @@ class JobSpec:
         content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
         content["recipe"].pop("name")  # a name changes no number
         content["data"].pop("max_undecodable")  # only whether a job fails: with another limit it goes on
+        if not self.recipe.warmup_start:
+            content["recipe"].pop("warmup_start")  # ids are older than the key
+        if self.recipe.schedule == "cosine":
+            content["schedule_revision"] = 2  # from epoch 0; it was from the end of the warm-up
         if self.model.BATCH_STATISTICS:
             content["clips_normalised_together"] = self.device_batch
         if self.model.REVISION:

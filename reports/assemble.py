@@ -17,6 +17,7 @@ from results import claims
 from results.answers import Compare
 from results.collect import NOT_RUN
 from results.outline import Outline
+from results.quantities import SHARES
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,18 @@ def report(
     rows = comparison.rows({**jobs.bare, **jobs.rows})
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
     tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
-    frame = _with_level(comparison.table(tested, rows, asked), rows, jobs, comparison.tests(tested, asked))
+    frame = comparison.table(tested, rows, asked)
+    if outline.asks_accuracy:
+        frame = _with_level(frame, rows, jobs, comparison.tests(tested, asked))
     unlike = conditions.unlike(records, jobs.bare)
     own = Table(
         name=outline.published[0] if outline.published else "comparison",
         frame=frame,
-        columns=tuple(conditions.heeded(comparison.columns(tested, asked), unlike)),
+        columns=tuple(
+            column
+            for column in conditions.heeded(comparison.columns(tested, asked), unlike)
+            if outline.asks_accuracy or column.metric not in SHARES
+        ),
         caption="",
         notes=(
             *videos.by_data_set(records, jobs.labels),
@@ -87,7 +94,8 @@ def report(
 
 
 LEVEL: Final = (
-    "≈ best: on the same videos not told apart from the best by McNemar's test, of several seeds a permutation test."
+    "≈ best: the same videos do not tell it from the best, by McNemar's test (of several seeds a permutation test) and "
+    "the interval of the difference."
 )
 
 
@@ -191,7 +199,8 @@ def _leader(frame: pd.DataFrame, column: Column) -> str:
     least, _ = bounds(best, column.key)
     others = measured[measured["scheme"] != best["scheme"]]
     level = [row["scheme"] for _, row in others.iterrows() if _near(row, column.key, least)]
-    compared = all(isinstance(row.get(f"{column.key}.level"), bool) for _, row in others.iterrows())
+    rivals = others[others[column.key] != best[column.key]]  # one that is as good to the last digit is not compared
+    compared = all(isinstance(row.get(f"{column.key}.level"), bool) for _, row in rivals.iterrows())
     how, none = _COMPARED if compared else _BY_INTERVAL
     beside = f"{how}: {', '.join(level)}" if level else none
     among = "" if len(measured) == owed else f" of the {len(measured)} measured so far"

@@ -9,7 +9,7 @@ from results.literature import NOT_PRINTED
 
 _ACCURACIES: Final = ("top1", "top5")
 _TOGETHER: Final = {
-    "peak_memory": "largest memory", "clips_per_s": "median clips/s", "device_minutes": "mean device-minutes"
+    "peak_memory": "largest memory", "clips_per_s": "median clips/s", "training_minutes": "mean device-minutes"
 }  # fmt: skip
 """What stands in a row of several jobs."""
 
@@ -47,8 +47,11 @@ def _accuracy(table: Table) -> str:
     columns = [column for column in table.columns if column.metric in _ACCURACIES]
     measured = [column.key for column in columns if column.origin == "measured"]
     parts = ["Accuracy in percent" + ", clips × crops of so many pixels" * any("×" in each.label for each in columns)]
-    parts += ["empty: not asked for"] if table.frame[measured].isna().any(axis=None) else []
     printed = table.frame[[column.key for column in table.columns if column.origin == "paper"]]
+    empty = table.frame[measured].isna()
+    bare = empty.all(axis=1) & (len(printed.columns) > 0 and len(measured) > 0)
+    parts += ["empty: not asked for"] if empty[~bare].any(axis=None) else []
+    parts += ["rows without a number of ours: published only"] if bare.any() else []
     parts += [f"{NOT_PRINTED}: not printed by the paper"] if (printed == NOT_PRINTED).any(axis=None) else []
     return "; ".join(parts) + "."
 

@@ -5,14 +5,16 @@ DataFrames; a cell holds a number, the word that stands in its place ("failed", 
 is owed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from statistics import fmean, median
 from typing import Any, Final
 
 import pandas as pd
 
 from reports.metrics import NOT_MEASURED, NOT_TESTED, WORDS, Column, percent_of, title
 from results.collect import NOT_RUN
+from results.quantities import measured
 from results.statistics import mean_std
 
 Variants = Mapping[str, Sequence[tuple[str, str]]]
@@ -33,8 +35,14 @@ COSTS: Final = (
 _MEASURED: Final = (
     Column("peak_memory_mib", "peak_memory", "Peak memory, MiB", "measured", "measured"),
     Column("clips_per_s", "clips_per_s", "clips/s", "measured", "measured"),
-    Column("device_minutes", "device_minutes", "device-minutes a job", "measured", "measured"),
+    Column("training_minutes", "training_minutes", "training, device-minutes", "measured", "measured"),
 )
+_TOGETHER: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
+    "peak_memory": max,
+    "clips_per_s": median,
+    "training_minutes": fmean,
+}
+"""What stands in a row of several jobs."""
 _TEST: Final = ["data.name", "test.clips", "test.crops", "test.size"]
 
 
@@ -120,12 +128,9 @@ def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -
     if len(counted):
         first = counted.iloc[0]
         row |= {"parameters_millions": first["parameters"] / 1e6, "gmacs_per_view": first["multiply_adds"] / 1e9}
-    measured = jobs_of[jobs_of["clips_per_s"].notna()]
-    if len(measured) == len(asked):  # of fewer, the cheap ones may be those that ended well
-        row |= {"clips_per_s": float(measured["clips_per_s"].median())}
-        row |= {"device_minutes": float(measured["device_hours"].mean()) * 60}
-        peaks = measured["peak_memory_bytes"].dropna()
-        row["peak_memory_mib"] = float(peaks.max()) / 2**20 if len(peaks) else NOT_MEASURED
+    for column in _MEASURED if len(jobs_of) == len(asked) else ():
+        if known := measured(column.metric, jobs_of.to_dict("records")):
+            row[column.key] = _TOGETHER[column.metric](known)
     for test in dict.fromkeys(chain.from_iterable(asked.values())):
         owing = [id_ for id_ in asked if test in asked[id_]]
         for name in (key(test), key(test, "top5")):

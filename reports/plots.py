@@ -10,7 +10,7 @@ from reports.content import PANEL_COLUMNS, Figure, Panel, Table
 from reports.metrics import METRICS, NOT_MEASURED, WORDS, Column, bounds, is_number, title
 from results.collect import NOT_RUN
 from results.outline import Axis, Curves, rows_of
-from results.quantities import COUNTED, OF_TESTS, SHARES, value, views
+from results.quantities import OF_TESTS, SHARES, chance, measured, value, views
 from results.statistics import mean_std
 
 _AXES: Final = {
@@ -68,7 +68,7 @@ def _panel(spec: Curves, axis: Axis, frame: pd.DataFrame, variants: Variants, na
         data=pd.DataFrame(marks, columns=PANEL_COLUMNS),
         x=label,
         y=f"{QUANTITIES[spec.y]}, {METRICS[spec.y].unit}",
-        chance=_chance(rows) if spec.y == "top1" else None,
+        chance=chance(rows["classes"]) if spec.y == "top1" else None,
         limits=(0, 100) if spec.y in SHARES else None,
     )
 
@@ -102,11 +102,9 @@ def _curve(id_: str, axis: Axis, variants: Variants, named: Mapping[str, str], s
 
 def _mark(group: pd.DataFrame, quantity: str) -> dict[str, Any]:
     """A point's value, its spread, or the word in its place."""
-    counted = quantity in COUNTED
-    found = [value(quantity, row) for _, row in group.iterrows() if counted or row["status"] == "done"]
-    known = [each for each in found if each is not None]
+    known = measured(quantity, group.to_dict("records"))
     nothing = {"low": _NAN, "high": _NAN, "word": "", "paper": _NAN}
-    if not known or len(known) < len(group):
+    if known is None:
         return {**nothing, "y": _NAN, "word": _word(group["status"])}
     mean, std = mean_std(known)
     if std is not None:
@@ -141,9 +139,9 @@ def _bars(own: pd.DataFrame, column: Column, table: Table, frame: pd.DataFrame) 
         measured = (found, *bounds(row, column.key), "") if is_number(found) else (_NAN, _NAN, _NAN, str(found))
         marks.append((row["scheme"], _NAN, *measured, _published(row, column, table)))
     data = pd.DataFrame(marks, columns=PANEL_COLUMNS)
-    chance = _chance(frame[frame["data.name"].map(title) == column.group])
+    guessed = chance(frame["classes"][frame["data.name"].map(title) == column.group])
     name = f"{column.group}, {column.label}"
-    return Panel(name, "bars", data, "", "top-1 accuracy, %", chance, limits=(0, 100))
+    return Panel(name, "bars", data, "", "top-1 accuracy, %", guessed, limits=(0, 100))
 
 
 def _published(row: "pd.Series[Any]", column: Column, table: Table) -> float:
@@ -164,7 +162,7 @@ def cost(rows: Mapping[str, Sequence[str]], frame: pd.DataFrame) -> Figure | Non
             pd.DataFrame(list(_points(group, named)), columns=PANEL_COLUMNS),
             "multiply-adds of all test views, GMACs",
             "top-1 accuracy, %",
-            _chance(group),
+            chance(group["classes"]),
             log_x=True,
             limits=(0, 100),
         )
@@ -182,9 +180,3 @@ def _points(tested: pd.DataFrame, named: Mapping[str, str]) -> Iterator[tuple[An
         first, mark = group.iloc[0], _mark(group, "top1")
         test = f", {views(first)}" if several else ""
         yield f"{name}{test}", value("test_gmacs", first), *(mark[key] for key in PANEL_COLUMNS[2:])
-
-
-def _chance(rows: pd.DataFrame) -> float | None:
-    """In percent, where all of these jobs have as many classes."""
-    classes = rows["classes"].dropna().unique()
-    return 100 / float(classes[0]) if len(classes) == 1 else None

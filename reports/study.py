@@ -206,7 +206,7 @@ def _progress(study: Study) -> Iterator[str]:
         "" if not study.taken_up else f" {_plural(study.taken_up, 'killed attempt')} {_was(study.taken_up)} taken up."
     )
     yield f"{_plural(count, 'trial')}{of}: {', '.join(told)}.{taken}"
-    spent, saved = sum(trial.charged for trial in study.trials), study.saved_device_hours()
+    spent, saved = study.charged, study.saved_device_hours()
     pruned = f" Pruning saved about {_hours(saved)}: an estimate, {_ESTIMATE}." if counts["pruned"] else ""
     yield f"{_hours(spent)} were spent.{pruned}"
 

@@ -9,7 +9,7 @@ import pandas as pd
 from results.answers import Compare, Tested
 from results.outline import Claim, Condition, Plain, rows_of
 from results.paired import Difference
-from results.quantities import COUNTED, OF_TESTS, SHARES, value, views
+from results.quantities import OF_TESTS, SHARES, chance, measured, views
 from results.statistics import mean_std
 
 Verdict = Literal["shown", "not shown", "not measured"]
@@ -63,7 +63,7 @@ def judge(
     by its id, seeds of one variant the same. With `compare`, a top-1 that is above or below another's by a difference
     that the same videos do not tell from chance (`results.paired`), or from what is asked for, is not shown to be; one
     whose scores of single videos are missing is not measured. Other comparisons of accuracies are by means alone, and
-    say so.
+    say so; gains too where the videos are others, or their scores are missing.
     """
     parts = [_part(condition, frame, names, text, compare) for condition in claim.holds]
     verdicts = {part.verdict for part in parts}
@@ -183,12 +183,11 @@ def _values(quantity: str, rows: pd.DataFrame, called: Callable[[_Row], str]) ->
     for row in once.to_dict("records"):
         groups.setdefault(called(row), []).append(row)
     for name, group in groups.items():
-        found = [value(quantity, row) for row in group if row["status"] == "done" or quantity in COUNTED]
-        known = [each for each in found if each is not None]
-        mean, std = mean_std(known) if len(known) == len(group) else (None, None)
-        classes = [float(row["classes"]) for row in group if pd.notna(row["classes"])]
+        known = measured(quantity, group)
+        mean, std = mean_std(known) if known else (None, None)
+        guessed = chance(row["classes"] for row in group)
         made = [tested(row) for row in group if quantity in OF_TESTS and pd.notna(row["test.crops"])]
-        yield _Value(name, mean, std, len(group), 100 / classes[0] if classes else None, tuple(made))
+        yield _Value(name, mean, std, len(group), guessed, tuple(made))
 
 
 def tested(row: _Row) -> Tested:

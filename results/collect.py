@@ -90,6 +90,7 @@ def costs(root: Path) -> pd.DataFrame:
 
 def _rows(record: Record) -> list[dict[str, Any]]:
     row: dict[str, Any] = {name: getattr(record, name) for name in _RECORD_COLUMNS}
+    row["classes"] = record.classes or None
     _flatten(record.spec, "", row)
     if record.cost:
         row |= record.cost.__dict__

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from results.quantities import QUANTITIES, Quantity
+from results.quantities import QUANTITIES, SHARES, Quantity
 from results.record import Scale
 
 if TYPE_CHECKING:
@@ -152,6 +152,13 @@ class Outline(_Part):
     `published`, the names are those that the file has."""
     figures: tuple[Curves, ...] = ()
     findings: tuple[Claim, ...] = ()
+
+    @property
+    def asks_accuracy(self) -> bool:
+        """Whether accuracies answer its question; not where all that it draws and claims is of costs."""
+        of_claims = [each.quantity for claim in self.findings for each in claim.holds]
+        said = {*(each.y for each in self.figures), *of_claims}
+        return bool(self.published) or not said or bool(said & SHARES)
 
     def choices(self, row: str) -> tuple[dict[str, Plain], ...]:
         """The choices of which a job in this row answers to one."""

@@ -1,6 +1,6 @@
 """The quantities that jobs are compared by, each computed from a row of `results.collect.frame`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isnan
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -20,9 +20,9 @@ COUNTED: Final = {"parameters", "gmacs"}
 
 
 def _of_view(row: "Mapping[Any, Any] | pd.Series[Any]") -> float:
-    """Multiply-adds of a view of the test; of the training's, whose crop most tests share, where only that is known."""
+    """Multiply-adds of a view of the test, which are those of the training's view where the crop is the same."""
     counted = float(row.get("test.multiply_adds") or "nan")
-    return float(row["multiply_adds"]) if isnan(counted) else counted
+    return float(row["multiply_adds"]) if isnan(counted) and row["test.size"] == row["clip.size"] else counted
 
 
 def _times(column: str, factor: float) -> Callable[[Any], float]:
@@ -53,6 +53,22 @@ def value(quantity: str, row: "Mapping[Any, Any] | pd.Series[Any]") -> float | N
     except (TypeError, ValueError):  # None
         return None
     return None if isnan(found) else found
+
+
+def measured(quantity: str, rows: "Iterable[Mapping[Any, Any]]") -> list[float] | None:
+    """The quantity of each of a variant's jobs; None where one of them has not ended well, or lacks it.
+
+    Of those that are left, the good or the cheap ones may be those that ended well.
+    """
+    found = [value(quantity, row) if row["status"] == "done" or quantity in COUNTED else None for row in rows]
+    known = [each for each in found if each is not None]
+    return known if known and len(known) == len(found) else None
+
+
+def chance(classes: "Iterable[float | None]") -> float | None:
+    """What guessing gives, in percent, where all jobs of which it is known have so many classes; else None."""
+    known = {each for each in classes if each is not None and not isnan(each)}
+    return 100 / known.pop() if len(known) == 1 else None
 
 
 def views(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:

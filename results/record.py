@@ -143,6 +143,7 @@ class Record(_Part):
     spec: dict[str, Any]
     """What the id names: model, data, clip, recipe, seed, precision."""
     classes: Count
+    """0 where the job ended before it knew them."""
     cost: Cost | None
     epochs: list[Epoch]
     tests: list[Test]

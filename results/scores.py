@@ -35,6 +35,7 @@ CROPS: Mapping[int, tuple[int, ...]] = {1: (1,), 3: (0, 1, 2)}
 
 AT_ONCE = 4096
 """Rows that are added up together: float32 copies of all would take twice the memory of the scores."""
+_MISSING = "the scores of some views are missing: delete the score file, and the test is done again"
 
 
 def protocol_name(clips: int | str, crops: int) -> str:
@@ -131,13 +132,15 @@ class Scores:
             return np.empty(0, np.intp)
         videos, positions, crops, _ = self.rows()
         among = np.flatnonzero(crops == crop)
+        if not len(among):
+            raise ValueError(_MISSING)
         ranks, rank = np.unique(np.concatenate([positions[among], position]), return_inverse=True)
         names = np.concatenate([videos[among], video]).astype(np.int64) * len(ranks) + rank
         held, asked = names[: len(among)], names[len(among) :]
         order = np.argsort(held)
         places = order[np.minimum(np.searchsorted(held, asked, sorter=order), len(held) - 1)]
         if not np.array_equal(held[places], asked):
-            raise ValueError("the scores of some views are missing: delete the score file, and the test is done again")
+            raise ValueError(_MISSING)
         return among[places]
 
     def write(self, path: Path, *, compressed: bool = True) -> None:

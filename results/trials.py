@@ -58,8 +58,6 @@ class Trial:
     epochs: int
     """Of its recipe."""
     device_hours: float
-    charged: float
-    """Device-hours without those of records that were there before."""
     jobs: tuple[str, ...]
     """Ids, one a seed, in the order of seeds."""
     began: str | None
@@ -82,6 +80,8 @@ class Study:
     """In the order of their numbers."""
     asked: int | None
     """Trials that the suite asks for; None where another budget ends the search."""
+    charged: float
+    """Device-hours of all attempts, those that were killed too, without those of records that were there before."""
     taken_up: int
     """Attempts that were killed and went on as another trial."""
     importances: Mapping[str, float]

@@ -37,10 +37,10 @@ def frame_step(stride: int, fps: float) -> float:
 
 
 def dense_indices(length: int, frames: int, step: float, start: float) -> Indices:
-    """`frames` indices `step` apart from `start`, as Kinetics is sampled (paper, section 4: rate 1/32).
+    """`frames` indices `step` apart from `start`, as Kinetics is sampled (paper, section 4).
 
     Times are rounded down to frames. The released code instead spreads the indices over the whole span of
-    frames x stride, which widens its stride of 32 to 36.4; here the stride is what the paper says.
+    frames x stride, which widens its stride of 32 to 36.4; here the stride is what is said.
     """
     indices = np.floor(start + step * np.arange(frames)).astype(np.int64)
     return _within(indices, length)

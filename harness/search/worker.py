@@ -135,7 +135,5 @@ def measured(record: Record, job: Job, quantities: Sequence[str]) -> list[float 
     """Quantities of a record, by the first test that its job asks for."""
     from results import collect
 
-    test = job.spec.tests[0]
-    asked = {record.id: [(job.spec.data.name, test.clips, test.crops, test.size or job.spec.clip.size)]}
-    row = collect.of_tests(collect.frame([record], []), asked).iloc[0]
+    row = collect.of_tests(collect.frame([record], []), {record.id: job.spec.asked[:1]}).iloc[0]
     return [value(quantity, row) for quantity in quantities]

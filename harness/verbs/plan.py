@@ -121,7 +121,7 @@ def _count(plain: dict[str, Any], root: Path, datasets: Path) -> None:
 
 def _is_known(job: Job, store: Store, datasets: Path) -> bool:
     spec, classes = job.spec, class_count(job.spec.data.name, datasets)
-    sizes = {spec.clip.size, *(test.size or spec.clip.size for test in spec.tests)}
+    sizes = {spec.clip.size, *(size for *_, size in spec.asked)}
     counted = all(known_cost(job, store, datasets, size) for size in sizes)
     of_model = (store.root, spec.model, spec.clip.frames, spec.clip.size, classes)
     return counted and memory.known_memory(*of_model, **_step(job)) is not None

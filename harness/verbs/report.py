@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
@@ -116,10 +116,23 @@ def _rendered(suite: Suite, store: Store, datasets: Path) -> list[str]:
 
 def _command(suite: Suite, store: Store) -> str:
     """What runs these jobs."""
-    laid = [word for text in suite.narrowed for word in text.split(" ", 1)]
+    searched = suite.search is not None  # whole: a search has no --only
+    kept = [text for text in suite.narrowed if not (searched and text.startswith("--only "))]
+    laid = [word for text in kept for word in text.split(" ", 1)]
     at = ["--scale", suite.scale] if suite.scale != "demo" else []
-    verb = "run" if suite.search is None else "search"
-    return shlex.join(["python", "-m", "harness", verb, str(suite.path), *at, *laid, "--root", str(store.root)])
+    return shlex.join(
+        [
+            "python",
+            "-m",
+            "harness",
+            "search" if searched else "run",
+            str(suite.path),
+            *at,
+            *laid,
+            "--root",
+            str(store.root),
+        ]
+    )
 
 
 def _report(
@@ -132,7 +145,7 @@ def _report(
     measured = any(each.record for each in standings)
     cost_of: CostOf = partial(_cost if measured else _known, store, datasets)  # nobody waits where nothing was measured
     own = _of_the_file(suite, datasets)
-    asked = {job.id: _asked(job) for job in suite.jobs}
+    asked = {job.id: job.spec.asked for job in suite.jobs}
     frame = collect.of_tests(_frame(suite, standings, cost_of), asked)
     frame["test.multiply_adds"] = list(_of_views(frame, standings, store))
     jobs = assemble.Jobs(
@@ -201,11 +214,6 @@ def _cost(store: Store, datasets: Path, job: Job, crop: int | None) -> Cost | No
 
 def _known(store: Store, datasets: Path, job: Job, crop: int | None) -> Cost | None:
     return known_cost(job, store, datasets, crop)
-
-
-def _asked(job: Job) -> list[tuple[str, Any, int, int]]:
-    spec = job.spec
-    return [(spec.data.name, test.clips, test.crops, test.size or spec.clip.size) for test in spec.tests]
 
 
 def _of_the_file(suite: Suite, datasets: Path) -> Sequence[Job]:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -35,9 +37,30 @@ def test_a_cycle_ends_at_zero_and_peaks_after_the_warm_up():
     assert learning_rate(cycle, 2) == cycle.learning_rate
     assert learning_rate(cycle, 1) == cycle.learning_rate / 2
     assert learning_rate(cycle, 10) == 0
-    assert learning_rate(recipe(schedule="cosine", warmup_epochs=0, epochs=10), 5) == pytest.approx(
-        cycle.learning_rate / 2
-    )
+
+
+def of_pyslowfast(base: float, epochs: int, warmup: float, start: float, epoch: float) -> float:
+    """The rate of `slowfast/utils/lr_policy.py` of `cosine`, other options as by default."""
+
+    def cosine(at: float) -> float:
+        return base * (math.cos(math.pi * at / epochs) + 1.0) * 0.5
+
+    return epoch * (cosine(warmup) - start) / warmup + start if epoch < warmup else cosine(epoch)
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("slowfast", (0.1, 196, 34.0, 0.01)),  # configs/Kinetics/SLOWFAST_8x8_R50.yaml
+        ("x3d", (0.05, 256, 35.0, 0.01)),  # configs/Kinetics/X3D_L.yaml
+        ("xvit", (0.03, 30, 5.0, 0.01)),  # video-transformers, which has the same lr_policy.py
+    ],
+)
+@given(share=st.floats(0.001, 1))
+def test_cosine_recipes_have_the_rates_of_the_code_that_they_cite(name, there, share):
+    ours = from_data(Recipe, {**RECIPES[name], "name": name})
+    epoch = share * ours.epochs
+    assert learning_rate(ours, epoch) == pytest.approx(of_pyslowfast(*there, epoch), rel=1e-3)
 
 
 class Tiny(nn.Module):

@@ -46,7 +46,6 @@ def trial(number: int, state: Any = "complete", value: float | None = 90.0, **ch
         "by_epoch": {epoch: reached * (1 - 0.72 * exp(-epoch / 3)) for epoch in range(1, ended + 1)},
         "epochs": EPOCHS,
         "device_hours": ended * 0.004,
-        "charged": ended * 0.004,
         "jobs": (f"{number:012x}",),
         "began": None if state == "waiting" else "2026-01-01T00:00:00Z",
         "ended": "2026-01-01T00:10:00Z" if state in ("complete", "pruned", "failed") else None,
@@ -64,6 +63,7 @@ def study(*trials: Trial, **changes: Any) -> Study:
         "parameters": PARAMETERS,
         "trials": trials,
         "asked": 40,
+        "charged": sum(each.device_hours for each in trials),
         "taken_up": 0,
         "importances": {},
         "pruner": "median of the trials so far, from epoch 3",
@@ -100,9 +100,7 @@ def searched(count: int = 36, seeds: int = 3, two: bool = False, own: Any = "com
         spent = hours / seeds * len(made.by_epoch) / EPOCHS * (seeds if state == "complete" else 1)
         ids = tuple(f"{number:010x}{seed:02x}" for seed in range(seeds))
         trials.append(
-            replace(
-                made, parameters=parameters, values=values, by_seed=by_seed, device_hours=spent, charged=spent, jobs=ids
-            )
+            replace(made, parameters=parameters, values=values, by_seed=by_seed, device_hours=spent, jobs=ids)
         )
     shares = dict(zip((each.name for each in PARAMETERS), (0.61, 0.14, 0.02, 0.08, 0.15), strict=True))
     objectives = (TOP1, MINUTES) if two else (TOP1,)
@@ -123,7 +121,7 @@ def hostile() -> Study:
 EDGES = {
     "nothing begun": study(),
     "only waiting": study(trial(0, "waiting"), trial(1, "waiting", parameters={})),
-    "one running": study(trial(0, "running", by_epoch={}, device_hours=0.0, charged=0.0)),
+    "one running": study(trial(0, "running", by_epoch={}, device_hours=0.0)),
     "one complete": study(trial(0, value=88.25)),
     "all pruned": study(*(trial(number, "pruned", 60.0 + number) for number in range(4))),
     "all failed": study(*(trial(number, "failed", by_epoch={}) for number in range(4))),

@@ -190,3 +190,40 @@ def test_rows_that_the_videos_do_not_tell_from_the_best_are_marked(records: pd.D
     assert [name for name, text in shown.items() if text.endswith("≈ best")] == ["joint"]
     assert any("(not told apart on the same videos: joint)" in answer for answer in made.answers)
     assert any(note.startswith("≈ best") for note in table.notes)
+
+
+def test_one_that_is_as_good_as_the_best_is_compared_with_the_others_too(records: pd.DataFrame) -> None:
+    tie = records.assign(top1=records["top1"].where(records["model.attention"] != "joint", 0.985))
+    apart = Difference(0.01, 0.005, 0.2, 0.01, "McNemar", 200, 1, 2, (1, 1))
+    made = report(tie, Outline(), compare=lambda _, __: replace(apart, low=-0.1, p=0.5))
+    assert made.answers[1].endswith(
+        "joint and divided share the highest accuracy, 98.5 % (not told apart on the same videos: "
+        "space, sparse_local_global, axial)."
+    )
+
+
+COSTS: Mapping[str, Any] = {
+    "figures": (Curves(name="a", title="t", y="gmacs", panels=(Axis(x="clip.size"),), series="model.attention"),),
+    "findings": (Claim(claim="x", holds=(Condition(of={"model.attention": "space"}, quantity="gmacs", above=0.0),)),),
+}
+
+
+def test_a_suite_of_costs_alone_names_nobody_the_most_accurate(records: pd.DataFrame) -> None:
+    made = report(records, Outline(**COSTS))
+    (table,) = made.tables
+    assert made.answers == ()
+    assert {column.metric for column in table.columns}.isdisjoint({"top1", "top5"})
+    assert not any(note.startswith("≈ best") for note in table.notes)
+
+
+def test_a_job_that_failed_before_it_knew_its_classes_hides_nothing(finished: list[Record]) -> None:
+    early = finished[0].model_copy(
+        update={"status": "oom", "classes": 0, "tests": [], "epochs": [], "cost": None, "splits": None}
+    )
+    claim = Claim(claim="x", holds=(Condition(of={"data.name": "motion"}, above="chance"),))
+    figure = Curves(name="a", title="t", panels=(Axis(x="clip.size"),), series="model.attention")
+    for records in ([early, *finished[1:]], [early]):
+        made = report(frame(records), Outline(findings=(claim,), figures=(figure,)))
+        assert "out of memory" in made.tables[0].frame.iloc[0].astype(str).tolist()
+    made = report(frame([early, *finished[1:]]), Outline(figures=(figure,)))
+    assert made.figures[0].panels[0].chance == 25.0

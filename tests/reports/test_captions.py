@@ -35,6 +35,7 @@ def test_nothing_is_explained_that_a_table_has_not() -> None:
     ("cells", "sentence"),
     [
         ({"top1": [1.0, None]}, "; empty: not asked for."),
+        ({"top1": [1.0, None], "paper": [1.0, 2.0]}, "; rows without a number of ours: published only."),
         ({"paper": [1.0, "N/A"]}, "; N/A: not printed by the paper."),
         ({"counted": [1.0, 2.0]}, "Counted: of the model at the paper's scale, TFLOPs"),
         ({"gmacs": [1.0, 2.0]}, "Multiply-adds are of one view of the training crop."),

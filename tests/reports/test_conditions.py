@@ -80,19 +80,19 @@ def test_what_was_not_measured_differs_from_nothing() -> None:
 @pytest.mark.parametrize(
     ("why", "left"),
     [
-        ({}, {"top1", "clips_per_s", "device_minutes", "peak_memory"}),
+        ({}, {"top1", "clips_per_s", "training_minutes", "peak_memory"}),
         ({"load": "uneven"}, {"top1", "peak_memory"}),
         ({"environment.device": "two"}, {"top1"}),
     ],
 )
 def test_only_accuracies_have_a_best_where_costs_cannot_be_compared(why: dict[str, str], left: set[str]) -> None:
-    metrics = ("top1", "clips_per_s", "device_minutes", "peak_memory")
+    metrics = ("top1", "clips_per_s", "training_minutes", "peak_memory")
     columns = tuple(Column(metric, metric, metric, "", "measured") for metric in metrics)
     assert {each.metric for each in conditions.heeded(columns, why) if each.comparable} == left
 
 
 def test_a_report_marks_no_best_speed_and_says_why(marked: Callable[..., tuple[set[str], Sequence[str]]]) -> None:
-    assert {"clips_per_s", "device_minutes", "top1"} <= marked({}, {}, {})[0]
+    assert {"clips_per_s", "training_minutes", "top1"} <= marked({}, {}, {})[0]
     best, notes = marked({}, {"device": "H200"}, {})
     assert best == {"top1"}
     assert any("on different devices" in note and "H200: joint" in note for note in notes)

@@ -142,7 +142,7 @@ def test_progress_counts_states_and_tells_what_pruning_saved_as_an_estimate() ->
 
 
 def test_hours_are_told_where_there_are_some() -> None:
-    assert report(made(replace(trial(0), charged=12.34))).progress[1] == "12.3 device-hours were spent."
+    assert report(made(trial(0), charged=12.34)).progress[1] == "12.3 device-hours were spent."
 
 
 def test_a_sentence_tells_only_so_many_settings() -> None:

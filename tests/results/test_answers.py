@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from results import scores
 from results.answers import comparing, read
 from results.record import RecordError
 from tests.harness import contenders
@@ -62,3 +63,15 @@ def test_variants_are_compared_by_their_seeds_on_the_same_videos(tmp_path):
     assert compare([(a[0], 1, 1, 16)], [(b[0], 10, 3, 16)]) is None  # a test that was not made
     assert compare([(a[0], 1, 1, 16)], [("unknown", 1, 1, 16)]) is None
     assert compare([], [(b[0], 1, 1, 16)]) is None
+
+
+def test_scores_that_lack_views_are_refused(record, tmp_path):
+    test = record.tests[0]
+    path = tmp_path / "jobs" / record.id / "scores" / scores.file_name(test.size)
+    whole = scores.read(path)
+    whole.taken[scores.protocol_name(test.clips, test.crops)][0] = (0.0, 99.0)
+    whole.write(path)
+    with pytest.raises(RecordError, match="some views are missing"):
+        read(tmp_path / "jobs" / record.id, record, test)
+    tested = (record.id, test.clips, test.crops, test.size)
+    assert comparing({record.id: record}, lambda id_: tmp_path / "jobs" / id_)([tested], [tested]) is None

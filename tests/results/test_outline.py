@@ -133,3 +133,18 @@ def test_a_claim_can_be_made_in_python_too() -> None:
     claim = Claim(claim="x", holds=(Condition(of={}, above=1.0),))
     figure = Curves(name="a", title="x", panels=(Axis(x="seed"),))
     assert Outline(findings=(claim,), figures=(figure,)).at("demo").findings == (claim,)
+
+
+@pytest.mark.parametrize(
+    ("data", "asks"),
+    [
+        ({}, True),
+        ({"findings": [{"claim": "x", "holds": [CONDITION]}]}, True),
+        ({"findings": [{"claim": "x", "holds": [CONDITION | {"quantity": "gmacs"}]}]}, False),
+        ({"figures": [{"name": "a", "title": "t", "y": "peak_memory", "panels": [{"x": "seed"}]}]}, False),
+        ({"figures": [{"name": "a", "title": "t", "panels": [{"x": "seed"}]}]}, True),
+        ({"findings": [{"claim": "x", "holds": [CONDITION | {"quantity": "gmacs"}]}], "published": ["table1"]}, True),
+    ],
+)
+def test_a_suite_of_costs_alone_asks_no_accuracy(data: dict[str, Any], asks: bool) -> None:
+    assert read(**data).asks_accuracy == asks

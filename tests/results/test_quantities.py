@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from results.collect import NOT_RUN, Unrecorded, frame
-from results.quantities import COUNTED, OF_TESTS, QUANTITIES, SHARES, Quantity, value, views
+from results.quantities import COUNTED, OF_TESTS, QUANTITIES, SHARES, Quantity, chance, measured, value, views
 from results.record import Cost, Record
 
 
@@ -61,3 +61,25 @@ def test_what_a_device_does_not_tell_is_not_measured(example: Record) -> None:
 def test_a_test_is_called_by_its_views(clips: int | str, name: str) -> None:
     """A column of whole numbers with a gap is one of floats, which nobody should read."""
     assert views({"test.clips": clips, "test.crops": 3.0, "test.size": 32.0}) == name
+
+
+def test_multiply_adds_of_another_crop_are_not_guessed(example: Record) -> None:
+    found = row(example).to_dict()
+    other = found["clip.size"] + 16
+    assert value("test_gmacs", found | {"test.size": other}) is None
+    assert value("test_gmacs", found | {"test.size": other, "test.multiply_adds": 8_000_000_000}) == 8 * 2.5 * 3
+
+
+def test_a_variant_is_measured_when_all_of_its_jobs_ended_well(example: Record) -> None:
+    good, bad = row(example).to_dict(), row(example, status="failed").to_dict()
+    assert measured("top1", [good, good]) == pytest.approx([97.0, 97.0])
+    assert measured("top1", [good, bad]) is None
+    assert measured("parameters", [good, bad]) == [2.5, 2.5]  # known before it ran
+    assert measured("top1", []) is None
+
+
+def test_chance_is_of_the_classes_that_are_known(example: Record) -> None:
+    unknown = frame([example, example.model_copy(update={"classes": 0, "status": "oom", "tests": []})])["classes"]
+    assert chance(unknown) == 25.0
+    assert chance([4, 5]) is None
+    assert chance(unknown[1:]) is None

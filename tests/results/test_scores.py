@@ -124,3 +124,11 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path, monkeypatch: py
         made(seed=1).write(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["32.npz"]
+
+
+def test_views_of_a_crop_that_was_never_scored_are_missing_too() -> None:
+    scored = Scores(("a",), np.zeros(1, int), 4, OF)
+    scored.add([0], [(0.0, 0)], np.full((1, 4), 0.25))
+    scored.taken["1x1"] = {0: (0.0,)}
+    with pytest.raises(ValueError, match="some views are missing"):
+        scored.averaged(1, 1)

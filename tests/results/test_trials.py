@@ -12,7 +12,7 @@ def trial(number: int, *values: float, **changes: Any) -> Trial:
     """A complete one with these values; without any a pruned one. `changes` replace fields."""
     made = Trial(
         number=number, state="complete" if values else "pruned", why="", parameters={}, values=values,
-        by_seed=values[:1], by_epoch={}, epochs=10, device_hours=0.5, charged=0.5, jobs=(), began=None, ended=None,
+        by_seed=values[:1], by_epoch={}, epochs=10, device_hours=0.5, jobs=(), began=None, ended=None,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -20,7 +20,7 @@ def trial(number: int, *values: float, **changes: Any) -> Trial:
 def study(*trials: Trial, objectives: tuple[Objective, ...] = (TOP1,)) -> Study:
     return Study(
         name="s", scale="demo", objectives=objectives, seeds=(0,), parameters=(), trials=trials, asked=None,
-        taken_up=0, importances={}, pruner="", sampler="", settings={},
+        charged=0.0, taken_up=0, importances={}, pruner="", sampler="", settings={},
     )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ FOUND = {
 }  # fmt: skip
 BEST = Trial(
     number=7, state="complete", why="", parameters=FOUND, values=(88.5,), by_seed=(88.5,), by_epoch={}, epochs=5,
-    device_hours=0.1, charged=0.1, jobs=("a",), began=None, ended=None,
+    device_hours=0.1, jobs=("a",), began=None, ended=None,
 )  # fmt: skip
 STUDY = Study(
     name="tiny", scale="demo", objectives=(Objective("top1", "maximize"),), seeds=(0,), parameters=(), trials=(BEST,),
-    asked=6, taken_up=0, importances={}, pruner="asha", sampler="tpe", settings={},
+    asked=6, charged=0.0, taken_up=0, importances={}, pruner="asha", sampler="tpe", settings={},
 )  # fmt: skip
 
 

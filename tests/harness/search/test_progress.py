@@ -8,11 +8,11 @@ from results.trials import Objective, Study, Trial
 TRIAL = Trial(
     number=3, state="running", why="",
     parameters={"recipe.learning_rate (recipe.optimizer sgd)": 0.012345, "model.init": "scratch"},
-    values=(), by_seed=(), by_epoch={}, epochs=9, device_hours=0.1, charged=0.1, jobs=("a",), began=None, ended=None,
+    values=(), by_seed=(), by_epoch={}, epochs=9, device_hours=0.1, jobs=("a",), began=None, ended=None,
 )  # fmt: skip
 STUDY = Study(
     name="s", scale="demo", objectives=(Objective("top1", "maximize"),), seeds=(0,), parameters=(), trials=(TRIAL,),
-    asked=20, taken_up=0, importances={}, pruner="asha", sampler="tpe", settings={},
+    asked=20, charged=0.0, taken_up=0, importances={}, pruner="asha", sampler="tpe", settings={},
 )  # fmt: skip
 DONE = replace(TRIAL, state="complete", values=(81.25,))
 

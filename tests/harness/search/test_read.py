@@ -83,3 +83,13 @@ def test_a_study_of_another_space_is_not_read(tmp_path):
     changed = session(tmp_path, SPACE.replace("[0.8, 0.99]", "[0.5, 0.99]"))
     with pytest.raises(ChangedError, match=r"recipe.momentum.*was \[0.8, 0.99\] and is \[0.5, 0.99\].*--study NAME"):
         changed.study()
+
+
+def test_what_was_spent_is_of_all_attempts(tmp_path):
+    here = session(tmp_path)
+    mine = shared(here)
+    killed = mine.ask()
+    mine.note(killed.trial, charged=0.5)  # its first seed ended, and who goes on takes that record for nothing
+    mine.give_back(killed.trial)
+    mine.note(mine.ask().trial, charged=0.25)
+    assert here.study().charged == 0.75

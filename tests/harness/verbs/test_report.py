@@ -12,6 +12,7 @@ from harness.verbs import report
 from results.collect import NOT_RUN, Unrecorded, frame
 from results.record import Cost
 from results.store import Store
+from tests.harness.search import studies
 from tests.harness.verbs.conftest import REPORT, harness
 
 
@@ -196,3 +197,11 @@ def test_a_variant_has_one_name_in_its_row_and_its_job(tmp_path):
     assert rows == {label: label.split(" · ")[1] for label in rows}
     (only, _) = loaded(tmp_path, rows="").jobs
     assert report._bare(only) == only.label == "space"
+
+
+def test_a_search_is_told_how_to_run_whole(tmp_path):
+    path = studies.written(tmp_path)
+    kept = load(path, sets=["recipe.batch_size=5"], only=["model.attention=divided"])
+    assert report._command(kept, Store(tmp_path / "runs")) == (
+        f"python -m harness search {path} --set recipe.batch_size=5 --root {tmp_path / 'runs'}"
+    )
