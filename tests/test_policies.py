@@ -8,9 +8,12 @@ import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from harness.cli import app
 from tests.conftest import PROJECT
 
 PACKAGES = ("harness", "models", "results", "reports")
@@ -75,6 +78,17 @@ def shown(*words: str) -> str:
     """What the command line prints."""
     command = [sys.executable, "-m", "harness", *words]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+
+def options(command: Any) -> set[str]:
+    """Of a command or a group of them."""
+    own = {option for each in command.params for option in each.opts if option.startswith("--")}
+    return own.union(*(options(each) for each in getattr(command, "commands", {}).values()))
+
+
+def test_the_page_of_the_command_line_has_all_its_options_and_no_others():
+    text = (PROJECT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*", text)) == options(typer.main.get_command(app)) | {"--help"}
 
 
 @pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))])

@@ -101,7 +101,7 @@ def test_every_suite_expands_to_trainings_that_are_told_apart(name, scale):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_suite_claims_something_at_demo_scale_and_shows_it(name):
+def test_every_suite_has_findings_and_figures_or_published_rows_at_demo_scale(name):
     loaded = suite(name, "demo")
     if loaded.search is not None:  # whose report is of what it finds
         assert loaded.search.block.trials

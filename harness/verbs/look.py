@@ -70,10 +70,12 @@ def neighbours(
     to: ToOption = None,
     root: RootOption = ROOT,
     datasets: DatasetsOption = DATASETS,
+    models: ModelsOption = [],  # noqa: B006
 ) -> None:
     """Draw which patches each attention of a block shows to a query patch, found out by gradients (Figure 2)."""
     from reports import looks
 
+    registry.use(models)
     found = [_column(name, _place(query), Store(root), scale, sets, datasets) for name in names or SCHEMES]
     _say(looks.neighbours(found, to or root / "reports" / "look", "neighbours"))
 

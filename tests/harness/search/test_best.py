@@ -53,6 +53,10 @@ def test_it_claims_what_is_to_be_shown(tmp_path):
     _, path = written(tmp_path)
     (claim,) = load(path).report.findings
     assert claim.claim == "The recipe that was found is better than the suite's own"
+    (asked,) = claim.holds
+    found, own = (job.spec.recipe.learning_rate for job in load(path).jobs[::3])
+    assert (asked.of["recipe.learning_rate"], asked.than["recipe.learning_rate"]) == (found, own)
+    assert asked.relation == "above"
 
 
 def test_it_says_where_it_comes_from(tmp_path):
