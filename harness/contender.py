@@ -80,7 +80,8 @@ def find(text: str, store: Store, scale: Scale, sets: Sequence[str], datasets: P
     return _of_job(text, store)
 
 
-def _of_job(text: str, store: Store) -> Contender:
+def job_id(text: str, store: Store, expected: str = "") -> str:
+    """The one job of which this is the id, or its beginning; raises HarnessError. `expected`: what else may be said."""
     known = sorted(path.name for path in store.jobs.glob("*") if path.is_dir())
     found = [name for name in known if text and name.startswith(text)]
     if len(found) > 1:
@@ -88,10 +89,15 @@ def _of_job(text: str, store: Store) -> Contender:
     if not found:
         near = difflib.get_close_matches(text, known, n=NEAREST, cutoff=0.0)
         told = f"; nearest: {_listed(near, store)}" if near else ""
-        raise HarnessError(f"{text}: no job in {store.root} begins so{told}. Expected {FORMS}")
-    record = store.read(found[0])
+        raise HarnessError(f"{text}: no job in {store.root} begins so{told}{expected}")
+    return found[0]
+
+
+def _of_job(text: str, store: Store) -> Contender:
+    id_ = job_id(text, store, f". Expected {FORMS}")
+    record = store.read(id_)
     if record is None or not record.tests:
-        raise HarnessError(f"{text}: {_untested(found[0], record)}; `run` its suite first")
+        raise HarnessError(f"{text}: {_untested(id_, record)}; `run` its suite first")
     return Contender(text, (record,))
 
 

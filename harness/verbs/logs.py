@@ -10,6 +10,7 @@ import typer
 
 from harness import queue, standing
 from harness.combination import Job
+from harness.contender import job_id
 from harness.errors import HarnessError
 from harness.files import Order
 from harness.locks import is_held
@@ -28,7 +29,7 @@ def logs(
 ) -> None:
     """Show the end of a job's log."""
     store = Store(root)
-    folder = _folder(store, job)
+    folder = store.job_folder(job_id(job, store))
     path = folder / "log.txt"
     with contextlib.suppress(KeyboardInterrupt):
         if not path.is_file():
@@ -97,14 +98,3 @@ def _standing(folder: Path, store: Store) -> Standing:
     order = Order.read(folder)
     (found,) = standing.of([Job(order.spec, ())], store)
     return found
-
-
-def _folder(store: Store, job: str) -> Path:
-    """The one folder whose name begins so."""
-    found = sorted(path for path in (store.root / "jobs").glob(f"{job}*") if path.is_dir())
-    if len(found) != 1:
-        several = ", ".join(path.name for path in found[:5])
-        raise HarnessError(
-            f"{job}: " + (f"more than one job begins so: {several}" if found else f"no job in {store.root}")
-        )
-    return found[0]
