@@ -61,11 +61,17 @@ class Contender:
 
 @dataclass(frozen=True)
 class Match:
-    """A test that two contenders have in common: of the same crop, or each at the crop that it was trained at."""
+    """A test that two contenders have in common: of the same crop, or each at the crop that it was trained at.
+
+    Or, where they have none in common, the only test of each.
+    """
 
     a: Test
     b: Test
     name: str
+    """`1x3`; `1x3 and 10x3` where each has its own."""
+    own: bool = False
+    """Whether each has its own."""
 
 
 def _key(test: Test) -> tuple[int | str, int, int]:
@@ -184,18 +190,40 @@ def matches(a: Contender, b: Contender) -> list[Match]:
 
 
 def chosen(a: Contender, b: Contender, asked: str | None) -> tuple[Match, list[str]]:
-    """The test to compare by, and the names of others that both have; raises HarnessError."""
+    """The test to compare by, and the names of others that both have; raises HarnessError.
+
+    Two that were each tested in one way only, and not the same, are compared by these, as in the reports' column of
+    each its own test.
+    """
     if asked is not None and not PROTOCOL.fullmatch(asked):
         raise HarnessError(f"--test {asked}: expected CLIPSxCROPS, such as 1x3, 10x3, coverx3 or, of a crop, 1x3@256")
     both = matches(a, b)
     fitting = [match for match in both if asked is None or match.name == asked]
     names = [match.name for match in both]
+    own = None if both else _own(a, b)
+    if own and asked is None:
+        return own, []
     if not fitting:
-        of_each = "; ".join(f"{each.asked}: {', '.join(map(each.name, each.tests))}" for each in (a, b))
         common = f"both have {', '.join(names)}" if names else "they have none in common"
         wanted = f"--test {asked}: not both were tested so" if asked else "they were not tested by the same protocol"
-        raise HarnessError(f"{wanted}; {common} ({of_each}). `run` with `--set test=...` adds a test")
+        without = "Without --test each is compared by its own; " if own else ""
+        raise HarnessError(
+            f"{wanted}; {common} ({_tests(a)}; {_tests(b)}). {without}`run` with `--set test=...` adds a test"
+        )
     return fitting[0], [name for name in names if name != fitting[0].name]
+
+
+def _own(a: Contender, b: Contender) -> Match | None:
+    """Each one's only test; None where a job of them has several, or seeds of one have different ones."""
+    if any(len({_key(test) for record in each.records for test in record.tests}) > 1 for each in (a, b)):
+        return None
+    of_a, of_b = a.tests[0], b.tests[0]
+    return Match(of_a, of_b, f"{a.name(of_a)} and {b.name(of_b)}", own=True)
+
+
+def _tests(side: Contender) -> str:
+    """What it was called, and the tests that all of its seeds have."""
+    return f"{side.asked}: {', '.join(map(side.name, side.tests)) or 'none that all of its seeds have'}"
 
 
 def differing(a: Contender, b: Contender) -> dict[str, tuple[Any, Any]]:

@@ -15,7 +15,7 @@ from harness.combination import Job
 from harness.files import ALIVE, has_checkpoint, read_progress
 from harness.locks import is_held
 from harness.queue import Queued
-from results.record import Record, RecordError
+from results.record import NewerError, Record, RecordError
 from results.store import Store, write_atomic
 
 State = Literal[
@@ -159,7 +159,8 @@ def _of(job: Job, store: Store, told: Queued | None) -> Standing:
     try:
         record = store.read(job.id)
     except RecordError as error:
-        return replace(here, state="damaged", problem=f"{error}; delete the file to run this job again")
+        remedy = "" if isinstance(error, NewerError) else "; delete the file to run this job again"
+        return replace(here, state="damaged", problem=f"{error}{remedy}")
     if record is None and queued:
         return replace(here, state="queued")
     if record is None:

@@ -63,7 +63,7 @@ def report(
         columns=tuple(
             column
             for column in conditions.heeded(comparison.columns(tested, asked), unlike)
-            if outline.asks_accuracy or column.metric not in SHARES
+            if outline.asks_accuracy or outline.published or column.metric not in SHARES
         ),
         caption="",
         notes=(
@@ -71,6 +71,7 @@ def report(
             *_own_tests(asked, rows, jobs),
             *(_stand_in(rows, jobs) if suite.scale == "demo" else ()),
             *((LEVEL,) if _any_level(frame) else ()),
+            *(_not_compared(frame, comparison.tests(tested, asked)) if jobs.compare else ()),
             *unlike.values(),
         ),
     )
@@ -82,7 +83,9 @@ def report(
     figures = [figure for figure in (*drawn, *general) if figure and _shows(figure)]
     return Report(
         suite=suite,
-        answers=tuple(_leader(own.frame, column) for column in own.columns if column.metric == "top1"),
+        answers=tuple(
+            _leader(own.frame, column) for column in own.columns if column.metric == "top1" and outline.asks_accuracy
+        ),
         findings=tuple(findings),
         tables=(table,),
         figures=tuple(_told(figure, _demo(jobs)) if suite.scale == "demo" else figure for figure in figures),
@@ -133,17 +136,31 @@ def _with_level(table: pd.DataFrame, rows: comparison.Rows, jobs: Jobs, tests: S
     return table
 
 
+def _not_compared(frame: pd.DataFrame, tests: Sequence[Asked]) -> list[str]:
+    """Which rows the same videos could not be asked about."""
+    found: dict[str, None] = {}
+    for test in tests:
+        key = comparison.key(test)
+        known = frame[frame[key].map(is_number)] if f"{key}.level" in frame else frame.iloc[:0]
+        behind = known[known[key] != known[key].max()]
+        found |= dict.fromkeys(str(row["scheme"]) for _, row in behind.iterrows() if row[f"{key}.level"] is None)
+    told = "Not compared with the best on the same videos, as their scores are missing or the videos are others"
+    return [f"{told}: {', '.join(found)}."] if found else []
+
+
 def _own_tests(asked: Mapping[str, Sequence[Asked]], rows: comparison.Rows, jobs: Jobs) -> list[str]:
-    """Which test each row had, where they differ: a line a data set."""
+    """Which test, or which size of its crop, each row had, where they differ: a line a data set."""
     found: dict[str, dict[str, list[str]]] = {}
     for name, ids in rows.items():
         for id_ in ids:
-            for (data, clips, *_), (_, *real) in zip(asked[id_], jobs.asked[id_], strict=False):
-                if clips == comparison.OWN:
-                    named = found.setdefault(title(data), {}).setdefault(comparison.told(*real), [])
+            for (data, clips, *_, size), (_, *real) in zip(asked[id_], jobs.asked[id_], strict=False):
+                if size == comparison.OWN_SIZE:
+                    own = clips == comparison.OWN
+                    of = f"{title(data)}, {'clips × crops of so many pixels' if own else 'pixels of a crop'}"
+                    named = found.setdefault(of, {}).setdefault(comparison.told(*real) if own else f"{real[-1]}", [])
                     named += [] if name in named else [name]
-    told = {data: [f"{test}: {', '.join(names)}" for test, names in tests.items()] for data, tests in found.items()}
-    return [f"{data}, clips × crops of so many pixels: {'; '.join(tests)}" for data, tests in told.items()]
+    told = {of: [f"{test}: {', '.join(names)}" for test, names in tests.items()] for of, tests in found.items()}
+    return [f"{of}: {'; '.join(tests)}" for of, tests in told.items()]
 
 
 def _stand_in(rows: comparison.Rows, jobs: Jobs) -> list[str]:
@@ -168,9 +185,9 @@ def _is_level(name: str, best: str, test: Asked, rows: comparison.Rows, jobs: Jo
     data, clips, crops, size = test
     tested = jobs.frame[(jobs.frame["data.name"] == data) & jobs.frame["test.crops"].notna()]
     if clips != comparison.OWN:
-        tested = tested[
-            (tested["test.clips"] == clips) & (tested["test.crops"] == crops) & (tested["test.size"] == size)
-        ]
+        tested = tested[(tested["test.clips"] == clips) & (tested["test.crops"] == crops)]
+    if size != comparison.OWN_SIZE:
+        tested = tested[tested["test.size"] == size]
     ours, others = (
         [claims.tested(row) for row in tested[tested["id"].isin(rows[each])].to_dict("records")]
         for each in (name, best)

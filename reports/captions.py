@@ -32,10 +32,11 @@ def _sentences(table: Table, scale: str, several: bool) -> Iterator[str]:
         beside = any(column.origin == "paper" for column in table.columns)
         other = " on other data, on this machine; not comparable with the paper's." if beside else ", on this machine."
         yield f"Demo: small models{other}"
-    if _has(table, "low"):
+    if any(low and not std for low, std in _spreads(table)):
         yield "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %)."
-    if _has(table, "std"):
-        yield "±: standard deviation over seeds."
+    if any(std for _, std in _spreads(table)):
+        beside = "; ranges beside it: 95 % intervals of their mean (Student's t)"
+        yield f"±: standard deviation over seeds{beside * any(low and std for low, std in _spreads(table))}."
     together = [words for metric, words in _TOGETHER.items() if several and metric in shown]
     if together and _measured(table):
         yield f"Where a row has several jobs: their {', '.join(together)}."
@@ -46,7 +47,8 @@ def _sentences(table: Table, scale: str, several: bool) -> Iterator[str]:
 def _accuracy(table: Table) -> str:
     columns = [column for column in table.columns if column.metric in _ACCURACIES]
     measured = [column.key for column in columns if column.origin == "measured"]
-    parts = ["Accuracy in percent" + ", clips × crops of so many pixels" * any("×" in each.label for each in columns)]
+    sizes = " of so many pixels" * any(" of " in each.label for each in columns)
+    parts = ["Accuracy in percent" + f", clips × crops{sizes}" * any("×" in each.label for each in columns)]
     printed = table.frame[[column.key for column in table.columns if column.origin == "paper"]]
     empty = table.frame[measured].isna()
     bare = empty.all(axis=1) & (len(printed.columns) > 0 and len(measured) > 0)
@@ -61,7 +63,8 @@ def _measured(table: Table) -> bool:
     return any(table.frame[column.key].map(is_number).any() for column in table.columns if column.origin == "measured")
 
 
-def _has(table: Table, beside: str) -> bool:
-    """Whether a number of it has such a spread."""
-    keys = [f"{column.key}.{beside}" for column in table.columns]
-    return any(table.frame[key].map(is_number).any() for key in keys if key in table.frame)
+def _spreads(table: Table) -> Iterator[tuple[bool, bool]]:
+    """Of each cell whether it has an interval, and whether it has a standard deviation."""
+    for _, row in table.frame.iterrows():
+        for column in table.columns:
+            yield is_number(row.get(f"{column.key}.low")), is_number(row.get(f"{column.key}.std"))

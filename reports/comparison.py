@@ -15,7 +15,7 @@ import pandas as pd
 from reports.metrics import NOT_MEASURED, NOT_TESTED, WORDS, Column, percent_of, title
 from results.collect import NOT_RUN
 from results.quantities import measured
-from results.statistics import mean_std
+from results.statistics import mean_interval, mean_std
 
 Variants = Mapping[str, Sequence[tuple[str, str]]]
 """Each job's varied (key, value) pairs by its id, in the suite's order."""
@@ -23,6 +23,8 @@ Rows = Mapping[str, Sequence[str]]
 """A row's name -> the ids of its jobs: its data sets and seeds."""
 OWN: Final = "own"
 """In the place of a test's clips: each model has a test of its own."""
+OWN_SIZE: Final = 0
+"""In the place of a test's size: each model has a crop of its own."""
 Asked = tuple[str, int | str, int, int]
 """A test that a job owes: data set, clips, crops, size in pixels."""
 
@@ -57,8 +59,9 @@ def rows(names: Mapping[str, str]) -> dict[str, list[str]]:
 def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]]) -> pd.DataFrame:
     """`rows` with their numbers; `asked` are the tests of each of their jobs, by its id.
 
-    Its columns are those of `columns`, with `.low`, `.high` (95 % interval over videos, one seed) or `.std`, `.seeds`
-    and `.owed` (jobs) beside accuracies. A test that none of a row's jobs owes or has made leaves its cell empty.
+    Its columns are those of `columns`, with `.low`, `.high` (95 % interval: of a seed over videos, of several of their
+    mean), `.std`, `.seeds` and `.owed` (jobs) beside accuracies. A test that none of a row's jobs owes or has made
+    leaves its cell empty.
     """
     found = pd.DataFrame(
         [_row(label, records[records["id"].isin(ids)], {id_: asked[id_] for id_ in ids}) for label, ids in rows.items()]
@@ -84,9 +87,10 @@ def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tupl
 def own_tests(
     records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]
 ) -> tuple[pd.DataFrame, dict[str, list[Asked]]]:
-    """Both with one column for a data set whose models are each tested in a way of their own, as in a paper's table.
+    """Both with one column for tests of a data set that stand beside each other in a paper's table or figure.
 
-    That is where each of its jobs has a single test, and not all the same. The test is then called `own`.
+    Where each of its jobs has a single test, and not all the same, the test is called `own`. Where jobs have several
+    tests that differ in nothing between them but the size of the crop, which is the model's, that is.
     """
     by_data: dict[str, list[Sequence[Asked]]] = {}
     for each in asked.values():
@@ -97,14 +101,24 @@ def own_tests(
         for data, each in by_data.items()
         if all(len(of_job) == 1 for of_job in each) and len({of_job[0] for of_job in each}) > 1
     }
+    sized = {data for data, each in by_data.items() if data not in own and _differ_by_model_in_size(each)}
     found = records.copy()
     tested = found["data.name"].isin(list(own)) & found["test.crops"].notna()
     found["test.clips"] = found["test.clips"].astype(object).mask(tested, OWN)
     found.loc[tested, ["test.crops", "test.size"]] = 0
-    return found, {
-        id_: list(dict.fromkeys((test[0], OWN, 0, 0) if test[0] in own else test for test in each))
-        for id_, each in asked.items()
-    }
+    found.loc[found["data.name"].isin(list(sized)) & found["test.size"].notna(), "test.size"] = OWN_SIZE
+
+    def called(test: Asked) -> Asked:
+        data, clips, crops, _ = test
+        return (data, OWN, 0, OWN_SIZE) if data in own else (data, clips, crops, OWN_SIZE) if data in sized else test
+
+    return found, {id_: list(dict.fromkeys(map(called, each))) for id_, each in asked.items()}
+
+
+def _differ_by_model_in_size(of_jobs: Sequence[Sequence[Asked]]) -> bool:
+    """Whether each job tests at one size, and not all at the same."""
+    sizes = [{size for *_, size in tests} for tests in of_jobs]
+    return all(len(each) == 1 for each in sizes) and len(set.union(*sizes)) > 1
 
 
 def tests(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
@@ -143,10 +157,14 @@ def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -
 
 def _accuracy(name: str, tested: pd.DataFrame, metric: str) -> dict[str, Any]:
     """Mean over seeds in percent, with its spread."""
-    mean, std = mean_std([float(value) * 100 for value in tested[metric]])
+    values = [float(value) * 100 for value in tested[metric]]
+    mean, std = mean_std(values)
     cell = {name: mean, f"{name}.seeds": len(tested)}
-    if std is not None or metric != "top1":  # only of that an interval over videos is kept
-        return cell | {f"{name}.std": std}
+    if interval := mean_interval(values):
+        low, high = interval
+        return cell | {f"{name}.std": std, f"{name}.low": max(low, 0.0), f"{name}.high": min(high, 100.0)}
+    if metric != "top1":  # only of that an interval over videos is kept
+        return cell
     return cell | {f"{name}.{end}": percent_of(tested[f"top1_{end}"].iloc[0]) for end in ("low", "high")}
 
 
@@ -168,4 +186,4 @@ def told(clips: Any, crops: Any, size: Any) -> str:
     if clips == OWN:
         return "each its own test"
     clips = clips if isinstance(clips, str) else f"{clips:.0f}"
-    return f"{clips} × {crops:.0f} of {size:.0f}"
+    return f"{clips} × {crops:.0f} of {size:.0f}" if size else f"{clips} × {crops:.0f}"

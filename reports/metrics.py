@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import floor, isfinite, log10
 from numbers import Real
 from typing import Any, Final, Literal, TypeGuard
@@ -23,7 +24,16 @@ class Metric:
     def text(self, value: float) -> str:
         """The number without its unit, which stands in the heading."""
         digits = max(0, 2 - floor(log10(abs(value)))) if self.digits is None and value else self.digits or 0
-        return f"{value:{'+' if self.signed else ''}.{digits}f}"
+        text = f"{value:{'+' if self.signed else ''}.{digits}f}"
+        return text if any(digit in text for digit in "123456789") else text.lstrip("+-")  # what reads 0 has no sign
+
+    def printed(self, value: float) -> str:
+        """A published number, by which its source is told: never rounded, and no digit more than was printed.
+
+        A whole number has one decimal where others of its kind have some.
+        """
+        _, _, exponent = Decimal(str(value)).normalize().as_tuple()
+        return f"{value:.{max(-int(exponent), min(self.digits or 0, 1))}f}"
 
 
 METRICS: Final = {
@@ -123,9 +133,9 @@ def plain(value: Any) -> str:
 
 def cell_text(row: "pd.Series[Any]", column: Column) -> str:
     """The number as it is read, the word that stands in its place, or nothing where none is owed."""
-    value = row[column.key]
+    value, metric = row[column.key], METRICS[column.metric]
     if is_number(value):
-        return METRICS[column.metric].text(value)
+        return metric.printed(value) if column.origin == "paper" else metric.text(value)
     return "" if pd.isna(value) else str(value)
 
 
@@ -158,15 +168,19 @@ def bounds(row: "pd.Series[Any]", key: str) -> tuple[float, float]:
 
 
 def best_rows(table: pd.DataFrame, column: Column) -> set[Any]:
-    """Index labels of the rows that hold the best measured value, those that read the same included."""
+    """Index labels of the rows that hold the best measured value, those that read the same included.
+
+    None where all read the same.
+    """
     metric = METRICS[column.metric]
     if column.origin != "measured" or metric.better is None or not column.comparable:
         return set()
     values = {index: value for index, value in table[column.key].items() if is_number(value)}
-    if len(values) < 2:
+    if not values:
         return set()
     best = (max if metric.better == "higher" else min)(values.values())
-    return {index for index, value in values.items() if metric.text(value) == metric.text(best)}
+    found = {index for index, value in values.items() if metric.text(value) == metric.text(best)}
+    return found if len(found) < len(values) else set()
 
 
 def groups(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:

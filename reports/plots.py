@@ -1,6 +1,8 @@
 """What a suite's figures show: its curves, and for every suite accuracies as bars and accuracy over cost."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import ceil, floor
 from typing import Any, Final
 
 import pandas as pd
@@ -39,9 +41,9 @@ def curves(spec: Curves, frame: pd.DataFrame, variants: Variants, named: Mapping
 
     `frame` has the suite's jobs (`results.collect.frame`), `named` the row of the paper in which some stand, by id.
     """
-    panels = tuple(_panel(spec, axis, frame, variants, named) for axis in spec.panels)
+    panels = [_panel(spec, axis, frame, variants, named) for axis in spec.panels]
     spread = _SPREAD if spec.y == "top1" else "Bands: one standard deviation where there are several seeds."
-    return Figure(spec.name, panels, f"{spec.title}. {spread}")
+    return _zoomed(Figure(spec.name, tuple(panels), f"{spec.title}. {spread}"))
 
 
 _SPREAD: Final = (
@@ -127,7 +129,8 @@ def accuracy(table: Table, rows: Mapping[str, Sequence[str]], frame: pd.DataFram
     if not columns or not 0 < len(own) <= BARS_MOST:
         return None
     panels = tuple(_bars(own, column, table, frame) for column in columns)
-    return Figure("accuracy", panels, f"Top-1 accuracy. {_SPREAD.replace('Bands', 'Lines')} Dashed: chance.")
+    dashed = " Dashed: chance." if any(panel.chance is not None for panel in panels) else ""
+    return Figure("accuracy", panels, f"Top-1 accuracy. {_SPREAD.replace('Bands', 'Lines')}{dashed}")
 
 
 def _bars(own: pd.DataFrame, column: Column, table: Table, frame: pd.DataFrame) -> Panel:
@@ -136,12 +139,18 @@ def _bars(own: pd.DataFrame, column: Column, table: Table, frame: pd.DataFrame) 
         found = row[column.key]
         if not is_number(found) and pd.isna(found):
             continue
-        measured = (found, *bounds(row, column.key), "") if is_number(found) else (_NAN, _NAN, _NAN, str(found))
+        measured = (found, *_around(found, row, column.key), "") if is_number(found) else (_NAN, _NAN, _NAN, str(found))
         marks.append((row["scheme"], _NAN, *measured, _published(row, column, table)))
     data = pd.DataFrame(marks, columns=PANEL_COLUMNS)
     guessed = chance(frame["classes"][frame["data.name"].map(title) == column.group])
     name = f"{column.group}, {column.label}"
     return Panel(name, "bars", data, "", "top-1 accuracy, %", guessed, limits=(0, 100))
+
+
+def _around(value: float, row: "pd.Series[Any]", key: str) -> tuple[float, float]:
+    """One standard deviation over seeds to each side, as on curves, else the interval over videos."""
+    std = row.get(f"{key}.std")
+    return (value - std, value + std) if is_number(std) else bounds(row, key)
 
 
 def _published(row: "pd.Series[Any]", column: Column, table: Table) -> float:
@@ -170,7 +179,8 @@ def cost(rows: Mapping[str, Sequence[str]], frame: pd.DataFrame) -> Figure | Non
     )
     if not panels or len(rows) > BARS_MOST:
         return None
-    return Figure("cost", panels, "Accuracy over the cost of a test: multiply-adds of the model that was tested.")
+    told = "Accuracy over the cost of a test: multiply-adds of the model that was tested."
+    return _zoomed(Figure("cost", panels, told))
 
 
 def _points(tested: pd.DataFrame, named: Mapping[str, str]) -> Iterator[tuple[Any, ...]]:
@@ -180,3 +190,46 @@ def _points(tested: pd.DataFrame, named: Mapping[str, str]) -> Iterator[tuple[An
         first, mark = group.iloc[0], _mark(group, "top1")
         test = f", {views(first)}" if several else ""
         yield f"{name}{test}", value("test_gmacs", first), *(mark[key] for key in PANEL_COLUMNS[2:])
+
+
+NARROW: Final = 25
+"""Points of accuracy: values closer together, and further above chance, than this are not shown from 0 to 100 %, where
+their marks would lie on each other."""
+_LEAST: Final = 4
+"""Points that an axis shows, so that differences of a few videos do not fill it."""
+_CUT: Final = "Accuracy axes begin above 0 where all values lie close together."
+
+
+def _zoomed(figure: Figure) -> Figure:
+    """The figure of curves or points with accuracy axes that show what there is, where that is little.
+
+    Its panels have the same axis, so that they can be compared, unless that would leave much of each empty. Chance,
+    which is outside, has no line then.
+    """
+    if any(panel.limits is None for panel in figure.panels):
+        return figure
+    ends = [_ends([panel]) for panel in figure.panels]
+    widest = max((high - low for low, high in filter(None, ends)), default=0.0)
+    if not widest:
+        return figure
+    together = _ends(figure.panels)
+    if together and together[1] - together[0] <= 1.5 * widest:
+        ends = [together] * len(ends)
+    panels = tuple(
+        replace(panel, limits=each, chance=None) if each else panel
+        for panel, each in zip(figure.panels, ends, strict=True)
+    )
+    return replace(figure, panels=panels, caption=f"{figure.caption} {_CUT}")
+
+
+def _ends(panels: Sequence[Panel]) -> tuple[float, float] | None:
+    """Of an axis that holds all values and intervals of the panels, in whole points; None where it is to be whole."""
+    drawn = [panel.data.loc[panel.data["x"].notna(), ["y", "low", "high", "paper"]] for panel in panels]
+    values = [float(value) for data in drawn for value in data.to_numpy().ravel() if pd.notna(value)]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    guessed = max(NARROW if panel.chance is None else panel.chance for panel in panels)
+    if low <= guessed + NARROW or high - low >= NARROW:
+        return None
+    room = max((high - low) * 0.1, (_LEAST - (high - low)) / 2)
+    top = min(ceil(high + room), 100)
+    return min(floor(low - room), top - _LEAST), top

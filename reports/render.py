@@ -50,11 +50,14 @@ def markdown(table: Table) -> str:
     return f"{body}\n{_escape_markdown(table.caption)}\n" + (f"\n{listed}" if listed else "")
 
 
-def latex(table: Table, label: str) -> str:
-    """A `table*` for the booktabs and graphicx packages; the best measured value of a column is bold."""
+def latex(table: Table, label: str, title: str = "") -> str:
+    """A `table*` for the booktabs and graphicx packages; the best measured value of a column is bold.
+
+    `title`, that of its suite, stands before its caption.
+    """
     spans, rules, labels, at = [table.rows], [], [""], 2
-    for title, members in groups(table.columns):
-        spans.append(f"\\multicolumn{{{len(members)}}}{{c}}{{{_escape_latex(title)}}}")
+    for heading, members in groups(table.columns):
+        spans.append(f"\\multicolumn{{{len(members)}}}{{c}}{{{_escape_latex(heading)}}}")
         rules.append(f"\\cmidrule(lr){{{at}-{at + len(members) - 1}}}")
         labels += [_escape_latex(column.label) for column in members]
         at += len(members)
@@ -72,7 +75,7 @@ def latex(table: Table, label: str) -> str:
         *(f"{' & '.join(cells)} \\\\" for cells in body),
         "\\bottomrule",
         "\\end{tabular}}",
-        f"\\caption{{{_escape_latex(table.caption)}}}",
+        f"\\caption{{{_escape_latex(' '.join(filter(None, (_sentence(title), table.caption))))}}}",
         f"\\label{{{label}}}",
         *(f"{{\\footnotesize {_escape_latex(note)}\\par}}" for note in table.notes),
         "\\end{table*}",
@@ -93,6 +96,10 @@ def _body(
             cells.append((bold(text) if index in best[column.key] else text) + (spread(around) if around else ""))
         rows.append(cells)
     return rows
+
+
+def _sentence(title: str) -> str:
+    return f"{title}." if title and title[-1] not in ".?!" else title
 
 
 def _escape_markdown(text: str) -> str:

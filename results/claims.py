@@ -37,6 +37,8 @@ class _Value:
     """None where a seed of it has not been measured."""
     std: float | None
     seeds: int
+    measured: int
+    """How many of them are."""
     chance: float | None
     """In percent; None where the number of classes is not known yet."""
     tested: tuple[Tested, ...]
@@ -184,10 +186,11 @@ def _values(quantity: str, rows: pd.DataFrame, called: Callable[[_Row], str]) ->
         groups.setdefault(called(row), []).append(row)
     for name, group in groups.items():
         known = measured(quantity, group)
+        some = sum(measured(quantity, [row]) is not None for row in group)
         mean, std = mean_std(known) if known else (None, None)
         guessed = chance(row["classes"] for row in group)
         made = [tested(row) for row in group if quantity in OF_TESTS and pd.notna(row["test.crops"])]
-        yield _Value(name, mean, std, len(group), guessed, tuple(made))
+        yield _Value(name, mean, std, len(group), some, guessed, tuple(made))
 
 
 def tested(row: _Row) -> Tested:
@@ -208,7 +211,8 @@ class _Written:
 
     def one(self, value: _Value) -> str:
         if value.mean is None:
-            return f"{value.name} not measured"
+            part = f"in {value.measured} of {value.seeds} seeds alone" if value.measured else "not"
+            return f"{value.name} {part} measured"
         spread = f" (± {self.apart(value.std)}, {value.seeds} seeds)" if value.std is not None else ""
         return f"{value.name} {self.text(self.quantity, value.mean)}{spread}"
 

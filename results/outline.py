@@ -155,10 +155,10 @@ class Outline(_Part):
 
     @property
     def asks_accuracy(self) -> bool:
-        """Whether accuracies answer its question; not where all that it draws and claims is of costs."""
+        """Whether accuracies answer its question; not where all that it draws, claims and has published is of costs."""
         of_claims = [each.quantity for claim in self.findings for each in claim.holds]
-        said = {*(each.y for each in self.figures), *of_claims}
-        return bool(self.published) or not said or bool(said & SHARES)
+        said = {*(each.y for each in self.figures), *of_claims, *(self.metrics if self.published else ())}
+        return not said or bool(said & SHARES)
 
     def choices(self, row: str) -> tuple[dict[str, Plain], ...]:
         """The choices of which a job in this row answers to one."""

@@ -25,6 +25,10 @@ class RecordError(ValueError):
     """A record that cannot be used; the message names its file and what is wrong with it."""
 
 
+class NewerError(RecordError):
+    """A record that a later version of the harness wrote: there is nothing wrong with it."""
+
+
 class _Part(BaseModel):
     # A diverged loss is NaN or infinite, which plain JSON cannot hold: it is written as a string and read back.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -128,9 +132,19 @@ class Problem(_Part):
 
     @property
     def line(self) -> str:
-        """All of the message on one line, cut where it is very long; its type where there is no message."""
-        text = " ".join(self.message.split()) or self.type
+        """All of the message on one line, cut where it is very long; its type where there is no message.
+
+        Characters that would steer a terminal are shown as unknown ones.
+        """
+        words = " ".join(self.message.split()) or self.type
+        text = "".join(each if each.isprintable() else "\ufffd" for each in words)
         return text if len(text) <= LINE_LENGTH else f"{text[:LINE_LENGTH]} ..."
+
+
+_NEEDED: Final[dict[str, type]] = {
+    "model.name": str, "data.name": str, "clip.frames": int, "clip.size": int, "recipe.epochs": int, "seed": int,
+}  # fmt: skip
+"""Keys of a spec without which nothing can be said of its job."""
 
 
 class Record(_Part):
@@ -170,6 +184,16 @@ class Record(_Part):
             if (first := min(failed, default=None)) is not None
         ]
 
+    @field_validator("spec")
+    @classmethod
+    def _named(cls, spec: dict[str, Any]) -> dict[str, Any]:
+        for key, kind in _NEEDED.items():
+            section, _, name = key.rpartition(".")
+            found = spec.get(section) if section else spec
+            if not isinstance(found, dict) or not isinstance(found.get(name), kind):
+                raise ValueError(f"{key} is missing, or is no {kind.__name__}")
+        return spec
+
     @field_validator("schema_version")
     @classmethod
     def _known_version(cls, version: int) -> int:
@@ -185,7 +209,9 @@ def parse(text: bytes | str, source: str) -> Record:
     try:
         return Record.model_validate_json(text)
     except ValidationError as error:
-        raise RecordError(f"{source}: {_problem(error)}") from error
+        versions = [each["input"] for each in error.errors() if each["loc"] == ("schema_version",)]
+        newer = any(isinstance(version, int) and version > SCHEMA_VERSION for version in versions)
+        raise (NewerError if newer else RecordError)(f"{source}: {_problem(error)}") from error
 
 
 def _problem(error: ValidationError) -> str:

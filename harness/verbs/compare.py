@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isclose
 from pathlib import Path
 from statistics import fmean, median
 from typing import Annotated, Any
@@ -41,9 +42,11 @@ from results.store import Store
 DIFFER_SHOWN = 8
 """Keys that two variants differ in, of which the terminal shows so many."""
 LEAST_SHOWN_P = 0.001
-SMALLER = {"TFLOPs": ("GFLOPs", 1000), "device-hours": ("device-minutes", 60)}
+SMALLER = {"TMACs": ("GMACs", 1000), "device-hours": ("device-minutes", 60)}
 SMALL = 0.1
-"""Below which a number is shown in the smaller unit; JSON has the larger."""
+"""Below which a number is shown in the smaller unit (JSON has the larger), and a ratio with more digits."""
+MAIN = {"a video, all views": "test cost", "training": "training time"}
+"""The costs that accuracy is divided by, and what they are called then."""
 
 NAMED = f"{VARIANT}, all seeds of one variant."
 
@@ -59,8 +62,10 @@ class Price:
 
     @property
     def difference(self) -> float | None:
-        """B's minus A's."""
-        return None if self.a is None or self.b is None else self.b - self.a
+        """B's minus A's; 0 where they differ by rounding only, as means over seeds may."""
+        if self.a is None or self.b is None:
+            return None
+        return 0.0 if isclose(self.a, self.b) else self.b - self.a
 
     @property
     def ratio(self) -> float | None:
@@ -153,12 +158,26 @@ def _taken(side: Contender, test: Test, store: Store) -> dict[tuple[str, str], f
     hours = [each.train_s * each.devices / 3600 for each in measured]
     return {
         ("top-1", "%"): 100 * fmean(each.top1 for each in side.each(test)),
-        ("a video, all views", "TFLOPs"): counted.multiply_adds * clips * test.crops / 1e12 if counted else None,
+        ("a video, all views", "TMACs"): counted.multiply_adds * clips * test.crops / 1e12 if counted else None,
         ("parameters", "M"): counted.parameters / 1e6 if counted else None,
         ("training", "device-hours"): fmean(hours),
         ("peak memory", "MiB"): max(peaks) / 2**20 if peaks else None,
         ("latency of a clip", "ms"): median(latencies) * 1000 if latencies else None,
     }
+
+
+def per_cost(prices: Sequence[Price]) -> list[Price]:
+    """Top-1 points for a unit of each main cost, of prices that begin with top-1."""
+    top1 = prices[0]
+    return [
+        Price(
+            f"top-1 per {MAIN[price.name]}",
+            f"points a {price.unit.removesuffix('s')}",
+            *(value / cost if value is not None and cost else None
+              for value, cost in ((top1.a, price.a), (top1.b, price.b))),
+        )
+        for price in prices if price.name in MAIN
+    ]  # fmt: skip
 
 
 def _class_names(record: Record, root: Path, datasets: Path) -> tuple[str, ...]:
@@ -175,6 +194,11 @@ def _class_names(record: Record, root: Path, datasets: Path) -> tuple[str, ...]:
 def _notes(a: Contender, b: Contender, match: Match, others: Sequence[str]) -> list[str]:
     """What a reader must know to read the numbers rightly."""
     notes = [f"{side.asked}: without {checks.one_of(side.missing)}, not tested yet" for side in (a, b) if side.missing]
+    if match.own:
+        notes.append(
+            f"No test is common to both: each was tested by its own, {match.name}. What differs is model and views "
+            "together; `run` with `--set test=...` tests one as the other"
+        )
     if len(a.records) == len(b.records) == 1:
         notes.append(
             "One seed each: this is about these two trainings, and what other videos could have given. Another training"
@@ -187,7 +211,10 @@ def _notes(a: Contender, b: Contender, match: Match, others: Sequence[str]) -> l
         notes += [f"{len(failed)} videos did not decode for {name}: they count as wrong"] if failed else []
     machines = [_machines(side) for side in (a, b)]
     if machines[0] != machines[1]:
-        notes.append(f"Times and memory do not compare: A ran on {machines[0]}, B on {machines[1]}")
+        notes.append(
+            "Times (points per training time too) and memory do not compare: "
+            f"A ran on {machines[0]}, B on {machines[1]}"
+        )
     if others:
         notes.append(f"Both were also tested by {checks.one_of(others)}: --test compares by that")
     return notes
@@ -215,7 +242,8 @@ def answer(found: Comparison) -> str:
         said = f"{b} is as accurate as {a}"
     low, high = (of.low, of.high) if of.mean >= 0 else (-of.high, -of.low)
     test = "McNemar" if of.test == "McNemar" else f"permutation, {of.seeds[0]} and {of.seeds[1]} seeds"
-    within = f"95 % interval {low * 100:.1f} to {high * 100:.1f} ({_p(of.p)}, {test}, {of.videos} videos)"
+    within = f"95 % interval {low * 100:z.1f} to {high * 100:z.1f} ({_p(of.p)}, {test}, {of.videos} videos)"
+    said += f", each by its own test: {found.test.name}" if found.test.own else ""
     return f"{said}, {within}: the data {'tell' if of.tells_apart else 'cannot tell'} them apart"
 
 
@@ -233,6 +261,7 @@ def shown(found: Comparison, classes: int) -> RenderableType:
         Text(f"Test: {_described(found)}"),
         Text(),
         _price_table(found),
+        Text("Per cost: all of top-1 divided by all of the cost, not what more of the cost would add.", style="dim"),
     ]
     if classes:
         parts += [Text(), *_moved(found, classes)]
@@ -256,10 +285,14 @@ def _differing(found: Comparison) -> list[Text]:
 
 def _described(found: Comparison) -> str:
     a, b, of = found.test.a, found.test.b, found.found
-    size = f"{a.size} pixels" if a.size == b.size else f"{a.size} pixels (A) and {b.size} (B)"
+    views = f"{found.test.name} views of {a.size} pixels"
+    if found.test.own:
+        views = f"each by its own, A {a.clips}x{a.crops} views of {a.size} pixels, B {b.clips}x{b.crops} of {b.size}"
+    elif a.size != b.size:
+        views += f" (A) and {b.size} (B)"
     words = "only {} is right" if of.test == "McNemar" else "{} is right in more of its seeds"
     return (
-        f"{found.test.name} views of {size}; {words.format('A')} on {of.a_better} videos, {words.format('B')}"
+        f"{views}; {words.format('A')} on {of.a_better} videos, {words.format('B')}"
         f" on {of.b_better}, no difference on {of.videos - of.a_better - of.b_better}"
     )
 
@@ -268,13 +301,21 @@ def _price_table(found: Comparison) -> Table:
     rows = table("", "A", "B", "B − A", "B / A")
     for column in rows.columns[1:]:
         column.justify = "right"
-    for price in map(_readable, found.prices):
-        ratio = None if price.unit == "%" else price.ratio  # of accuracies it says nothing
-        rows.add_row(
-            f"{price.name}, {price.unit}", _number(price.a), _number(price.b), _number(price.difference, "+"),
-            "" if ratio is None else f"{ratio:.2f}",
-        )  # fmt: skip
+    costs = [_readable(price) for price in found.prices]
+    for price in costs:
+        ratio = "" if price.unit == "%" else _ratio(price)  # of accuracies it says nothing
+        rows.add_row(*_told(price), _number(price.difference, "+"), ratio)
+    for price in per_cost(costs):
+        rows.add_row(*_told(price), "", _ratio(price))
     return rows
+
+
+def _told(price: Price) -> tuple[str, str, str]:
+    return f"{price.name}, {price.unit}", _number(price.a), _number(price.b)
+
+
+def _ratio(price: Price) -> str:
+    return "" if price.ratio is None else f"{price.ratio:{'.2f' if price.ratio >= SMALL else '.2g'}}"
 
 
 def _readable(price: Price) -> Price:
@@ -288,7 +329,9 @@ def _readable(price: Price) -> Price:
 
 def _number(value: float | None, sign: str = "") -> str:
     """Four significant digits; a dash where it is not known."""
-    return "–" if value is None else f"{value:{sign}.4g}" if abs(value) < 1000 else f"{value:{sign},.0f}"
+    if not value:
+        return "–" if value is None else "0"
+    return f"{value:{sign}.4g}" if abs(value) < 1000 else f"{value:{sign},.0f}"
 
 
 def _moved(found: Comparison, count: int) -> list[RenderableType]:
@@ -305,7 +348,7 @@ def _moved(found: Comparison, count: int) -> list[RenderableType]:
     for row in [*gains, *losses]:
         rows.add_row(
             found.class_names[row.label], str(row.videos), f"{row.a * 100:.1f}", f"{row.b * 100:.1f}",
-            f"{row.mean * 100:+.1f}", _p(row.p_holm).removeprefix("p ").removeprefix("= "),
+            f"{row.mean * 100:+z.1f}", _p(row.p_holm).removeprefix("p ").removeprefix("= "),
             Text("more than chance", style="green") if row.tells_apart else Text("chance explains it", style="dim"),
         )  # fmt: skip
     return [rows, Text(f"{told} of {looked} moved more than chance explains (Holm's correction).", style="dim")]
@@ -334,6 +377,7 @@ def plain(found: Comparison) -> dict[str, Any]:
         "test": found.test.name,
         "difference": difference,
         "costs": [asdict(price) | {"difference": price.difference, "ratio": price.ratio} for price in found.prices],
+        "per_cost": [asdict(price) | {"ratio": price.ratio} for price in per_cost(found.prices)],
         "classes": [
             {"name": found.class_names[row.label], **asdict(row), "mean": row.mean, "tells_apart": row.tells_apart}
             for row in found.moved

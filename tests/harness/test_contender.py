@@ -126,9 +126,40 @@ def test_tests_that_not_both_have_are_refused_with_those_that_both_have(suite, r
         chosen(a, b, "1x3")
     with pytest.raises(HarnessError, match=r"expected CLIPSxCROPS"):
         chosen(a, b, "three")
-    a, b = two(suite, root, None, {"protocols": ((1, 3),)})
-    with pytest.raises(HarnessError, match=r"not tested by the same protocol; they have none in common"):
+    a, b = two(suite, root, None, {"protocols": ((1, 3), (2, 3))})
+    with pytest.raises(
+        HarnessError,
+        match=r"not tested by the same protocol; they have none in common \(.*: 1x1; .*: 1x3, 2x3\). `run`",
+    ):
         chosen(a, b, None)
+
+
+def test_two_with_one_test_each_of_their_own_are_compared_by_these(suite, root):
+    a, b = two(suite, root, None, {"protocols": ((2, 3),)})
+    match, others = chosen(a, b, None)
+    assert (match.name, match.own, others) == ("1x1 and 2x3", True, [])
+    assert ((match.a.clips, match.a.crops), (match.b.clips, match.b.crops)) == ((1, 1), (2, 3))
+    for asked in ("1x1", "2x3", "1x3"):
+        with pytest.raises(HarnessError, match=r"none in common \(.*: 1x1; .*: 2x3\). Without --test each is compared"):
+            chosen(a, b, asked)
+    larger = found(write(root, job_of(suite, "divided"), RIGHT, size=32).id, root)
+    assert chosen(a, larger, None)[0].name == "1x1 and 1x1@32"
+
+
+def test_a_common_test_is_no_test_of_its_own(suite, root):
+    match, _ = chosen(*two(suite, root), None)
+    assert (match.name, match.own) == ("1x1", False)
+
+
+def test_seeds_of_one_variant_with_other_tests_are_not_of_one_own_test(suite, root):
+    write(root, job_of(suite, "space"), RIGHT)
+    other = found(write(root, job_of(suite, "divided"), RIGHT, protocols=((2, 3),)).id, root)
+    write(root, job_of(suite, "space", 1), RIGHT, protocols=((1, 3),))
+    with pytest.raises(HarnessError, match=r"space: none that all of its seeds have; .*: 2x3"):
+        chosen(found(f"{suite}:model.attention=space", root), other, None)
+    write(root, job_of(suite, "space", 1), RIGHT, protocols=((1, 1), (1, 3)))
+    with pytest.raises(HarnessError, match=r"space: 1x1; .*: 2x3"):
+        chosen(found(f"{suite}:model.attention=space", root), other, None)
 
 
 def test_each_at_the_crop_of_its_training_is_one_protocol(suite, root):

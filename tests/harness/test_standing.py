@@ -78,6 +78,14 @@ def test_a_damaged_record_is_a_state_with_its_reason(order):
     assert "delete the file to run this job again" in found.problem
 
 
+def test_a_record_of_a_newer_harness_is_not_to_be_deleted(order):
+    folder = order.root / "jobs" / order.spec.identity()
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text('{"schema_version": 99}', encoding="utf-8")
+    found = of(order)
+    assert (found.state, found.problem.rpartition(": ")[2]) == ("damaged", "update the harness")
+
+
 def test_a_held_lock_means_running(order):
     with hold(order.root / "jobs" / order.spec.identity() / "lock", "x"):
         assert of(order).state == "running"

@@ -227,3 +227,24 @@ def test_a_job_that_failed_before_it_knew_its_classes_hides_nothing(finished: li
         assert "out of memory" in made.tables[0].frame.iloc[0].astype(str).tolist()
     made = report(frame([early, *finished[1:]]), Outline(figures=(figure,)))
     assert made.figures[0].panels[0].chance == 25.0
+
+
+def test_rows_that_could_not_be_compared_on_the_same_videos_are_named(records: pd.DataFrame) -> None:
+    found = Difference(0.01, -0.1, 0.2, 0.5, "McNemar", 200, 1, 2, (1, 1))
+    made = report(records, Outline(), compare=lambda a, _: None if "joint" in a[0][0] else found)
+    (note,) = [note for note in made.tables[0].notes if note.startswith("Not compared with the best")]
+    assert note.endswith(": joint.")
+
+
+def test_a_note_tells_the_size_of_each_rows_crop(finished: list[Record]) -> None:
+    bigger = [
+        each.model_copy(update={"tests": [test.model_copy(update={"size": 48}) for test in each.tests for _ in (1,)]})
+        for each in finished
+    ]
+    sized = frame([*finished[:1], *bigger[1:2]])
+    ids = sized["id"].tolist()
+    tests = [each.tests[0] for each in (*finished[:1], *bigger[1:2])]
+    asked = {id_: [(data, clips, 3, test.size) for clips in (1, 10)] for id_, data, test in
+             zip(ids, sized["data.name"], tests, strict=True)}  # fmt: skip
+    (table,) = report(sized, Outline(), asked=asked).tables
+    assert any(note.startswith("Appearance set, pixels of a crop: 32: space; 48: ") for note in table.notes)

@@ -40,7 +40,11 @@ def test_nothing_is_explained_that_a_table_has_not() -> None:
         ({"counted": [1.0, 2.0]}, "Counted: of the model at the paper's scale, TFLOPs"),
         ({"gmacs": [1.0, 2.0]}, "Multiply-adds are of one view of the training crop."),
         ({"top1": [1.0, 2.0], "top1_low": [0.5, None]}, "Ranges: 95 % bootstrap intervals"),
-        ({"top1": [1.0, 2.0], "top1_std": [0.5, None]}, "±: standard deviation over seeds."),
+        ({"top1": [1.0, 2.0], "top1_std": [0.5, None]}, "±: standard deviation over seeds. "),
+        (
+            {"top1": [1.0, 2.0], "top1_std": [0.5, None], "top1_low": [0.1, None]},
+            "±: standard deviation over seeds; ranges beside it: 95 % intervals of their mean (Student's t).",
+        ),
         ({"memory": [1.0, 2.0]}, "Where a row has several jobs: their largest memory."),
         ({"top1": [1.0, 2.0]}, "Bold: best measured value."),
         ({"top1": [1.0, 2.0]}, "Demo: small models, on this machine."),

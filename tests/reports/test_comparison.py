@@ -55,7 +55,7 @@ def test_seeds_share_a_row_and_single_ones_have_an_interval(records: pd.DataFram
     (column,) = [each for each in comparison.columns(records, ASKED) if each.metric == "top1"]
     assert table["scheme"].tolist() == ["space", "divided"]
     assert table[column.key].tolist() == pytest.approx([60.0, 90.0])
-    assert [spread_text(row, column) for _, row in table.iterrows()] == ["±14.1, 2 seeds", "80.0–95.0"]
+    assert [spread_text(row, column) for _, row in table.iterrows()] == ["±14.1, 0.0–100.0, 2 seeds", "80.0–95.0"]
 
 
 def test_seeds_that_gave_nothing_are_told_beside_the_mean_of_the_others(example: Record) -> None:
@@ -237,7 +237,7 @@ def test_top_5_stands_beside_top_1_where_a_data_set_has_it(example: Record) -> N
     (five,) = [each for each in columns if each.metric == "top5"]
     table = comparison.table(found, comparison.rows(NAMES), asked)
     assert [cell_text(row, five) for _, row in table.iterrows()] == ["70.0", "not tested"]
-    assert spread_text(table.iloc[0], five) == "±14.1, 2 seeds"
+    assert spread_text(table.iloc[0], five) == "±14.1, 0.0–100.0, 2 seeds"
 
 
 def test_of_top_5_no_interval_is_known(example: Record) -> None:
@@ -257,3 +257,21 @@ def test_models_that_are_each_tested_in_their_own_way_share_a_column(example: Re
     assert table[column.key].notna().all()
     both: Asked = {"a0": [MOTION], "b0": [MOTION, ("motion", 10, 3, 32)]}  # which one would be its own is not said
     assert comparison.own_tests(found, both)[1] == both
+
+
+def test_tests_that_differ_in_the_models_crops_alone_share_columns(example: Record) -> None:
+    """Figure 6: each model at its own crop, one column for each number of clips."""
+
+    def tested(id_: str, size: int) -> Record:
+        one, ten = (example.tests[0].model_copy(update={"clips": clips, "size": size}) for clips in (1, 10))
+        return record(example, id_).model_copy(update={"tests": [one, ten]})
+
+    found = frame([tested("a0", 32), tested("b0", 48)])
+    asked: Asked = {id_: [("motion", clips, 3, size) for clips in (1, 10)] for id_, size in (("a0", 32), ("b0", 48))}
+    shown, owed = comparison.own_tests(found, asked)
+    columns = [each for each in comparison.columns(shown, owed) if each.metric == "top1"]
+    assert [each.label for each in columns] == ["top-1, 1 × 3", "top-1, 10 × 3"]
+    table = comparison.table(shown, comparison.rows({id_: NAMES[id_] for id_ in asked}), owed)
+    assert table[[each.key for each in columns]].map(is_number).all(axis=None)
+    mixed: Asked = {**asked, "b0": [("motion", 1, 3, 48), ("motion", 1, 3, 32)]}  # the size is not the model's
+    assert comparison.own_tests(found, mixed)[1] == mixed

@@ -1,3 +1,5 @@
+import csv
+import io
 import math
 from typing import get_args
 
@@ -20,7 +22,8 @@ from reports.metrics import (
     title,
     written,
 )
-from results.outline import Quantity
+from results.literature import FOLDER, NOT_PRINTED, names
+from results.outline import Fact, Quantity
 
 ACCURACY = Column("set_percent", "top1", "Set", "measured", "measured")
 MEMORY = Column("memory", "peak_memory", "Memory", "measured", "measured")
@@ -38,10 +41,47 @@ MEMORY = Column("memory", "peak_memory", "Memory", "measured", "measured")
         ("clips_per_s", 812.3, "812"),
         ("clips_per_s", 0.02134, "0.0213"),
         ("clips_per_s", 0.0, "0"),
+        ("difference", -0.04, "0.0"),
+        ("difference", 0.04, "0.0"),
+        ("difference", 0.0, "0.0"),
+        ("difference", -0.06, "-0.1"),
+        ("top1", -0.0, "0.0"),
+        ("peak_memory", -0.2, "0"),
     ],
 )
 def test_numbers_are_written_to_what_they_mean(metric: str, value: float, text: str) -> None:
     assert METRICS[metric].text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("top1", 84.51, "84.51"),
+        ("top1", 91.0, "91.0"),
+        ("tflops", 6.0, "6.0"),
+        ("tflops", 10.8, "10.8"),
+        ("tflops", 0.59, "0.59"),
+        ("tflops", 120.0, "120.0"),
+        ("frames", 8.0, "8"),
+        ("clips", np.float64(10), "10"),
+    ],
+)
+def test_published_numbers_read_as_they_are_printed(metric: str, value: float, text: str) -> None:
+    row = pd.Series({"a": value})
+    assert cell_text(row, Column("a", metric, "", "", "paper")) == text
+    assert cell_text(row, Column("a", metric, "", "", "counted")) == METRICS[metric].text(value)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_published_number_reads_as_in_its_file(name: str) -> None:
+    """Whole numbers may have a decimal more, as others of their column have."""
+    for fact in csv.DictReader(io.StringIO((FOLDER / f"{name}.csv").read_text(encoding="utf-8"))):
+        if fact["value"] != NOT_PRINTED and fact["metric"] in get_args(Fact):
+            metric = {"multiply_adds": "tflops", "clip_frames": "frames", "clip_coverage": "seconds",
+                      "test_clips": "clips", "training_time": "hours"}.get(fact["metric"], fact["metric"])  # fmt: skip
+            text = METRICS[metric].printed(float(fact["value"]))
+            assert text.removesuffix(".0") == fact["value"].removesuffix(".0"), fact
+            assert ("." in text) >= ("." in fact["value"])
 
 
 @given(st.floats(1e-6, 1e9))
@@ -95,6 +135,15 @@ def test_best_is_highest_accuracy_and_lowest_memory_with_ties_as_read() -> None:
     )
     assert best_rows(table, ACCURACY) == {0, 1}
     assert best_rows(table, MEMORY) == {2}
+
+
+def test_where_all_read_the_same_none_is_best() -> None:
+    table = pd.DataFrame(
+        {"set_percent": [100.0, 99.96, 100.0, "failed"], "memory": [300.2, 300.4, None, 300]}, dtype=object
+    )
+    assert best_rows(table, ACCURACY) == best_rows(table, MEMORY) == set()
+    table.loc[2, "set_percent"] = 99.9
+    assert best_rows(table, ACCURACY) == {0, 1}
 
 
 def test_one_number_alone_is_not_best() -> None:

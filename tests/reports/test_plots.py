@@ -171,6 +171,74 @@ def test_where_jobs_have_different_classes_no_line_is_chance(job: Make) -> None:
     assert curves(records, SIZES).chance is None
 
 
+def clips(job: Make, tops: list[float], **changes: Any) -> Panel:
+    """A curve of these accuracies, each with an interval of half a point to each side, along the test's clips."""
+    made = job("joint", tests=dict(enumerate(tops, 1)), **changes)
+    ends = [
+        each.model_copy(update={"top1_low": each.top1 - 0.005, "top1_high": each.top1 + 0.005}) for each in made.tests
+    ]
+    return curves(frame([made.model_copy(update={"tests": ends})]), CLIPS)
+
+
+def test_accuracies_that_lie_close_together_fill_their_axis_without_chance_which_is_below(job: Make) -> None:
+    panel = clips(job, [0.769, 0.807], classes=400)
+    assert (panel.limits, panel.chance) == ((75, 82), None)  # 76.4 to 81.2 with their intervals
+
+
+@pytest.mark.parametrize(
+    ("tops", "classes"),
+    [
+        ([0.27, 0.31], 4),  # close to chance
+        ([0.504, 0.52], 4),  # an interval reaches down to 50
+        ([0.60, 0.84], 400),  # 25 points with their intervals
+        ([0.74, 0.76], 2),  # half of the videos can be guessed
+    ],
+)
+def test_accuracies_near_chance_or_far_apart_are_on_the_whole_axis(job: Make, tops: list[float], classes: int) -> None:
+    panel = clips(job, tops, classes=classes)
+    assert (panel.limits, panel.chance) == ((0, 100), 100 / classes)
+
+
+def test_an_axis_ends_at_100_and_is_never_so_short_that_a_few_videos_fill_it(job: Make) -> None:
+    assert clips(job, [0.99, 0.995]).limits == (96, 100)
+    assert clips(job, [0.785]).limits == (76, 81)
+    assert clips(job, [0.40, 0.42], classes=174).limits == (39, 43)  # far above a chance of 0.6 %
+
+
+def panels_of(job: Make, tops: dict[str, tuple[float, float]]) -> tuple[list[Any], str]:
+    """The ends and chances of a figure's panels, one a data set with these accuracies at 32 and 48, and its caption."""
+    records = frame([
+        job("joint", size, data=data, tests={1: top1}).model_copy(update={"classes": 400})
+        for data, both in tops.items() for size, top1 in zip((32, 48), both, strict=True)
+    ])  # fmt: skip
+    records = records.assign(top1_low=records["top1"] - 0.01, top1_high=records["top1"] + 0.01)
+    axes = tuple(Axis(x="clip.size", where={"data.name": data}) for data in tops)
+    spec = Curves(name="a", title="Accuracy", panels=axes, series="model.attention")
+    figure = plots.curves(spec, records, {id_: [] for id_ in records["id"]}, {})
+    return [(panel.limits, panel.chance) for panel in figure.panels], figure.caption
+
+
+def test_panels_have_one_axis_unless_it_would_leave_much_of_each_empty(job: Make) -> None:
+    near, caption = panels_of(job, {"k400": (0.70, 0.80), "k600": (0.72, 0.82)})
+    assert near == [((67, 85), None)] * 2
+    assert "begin above 0" in caption
+    far, _ = panels_of(job, {"k400": (0.77, 0.80), "ssv2": (0.59, 0.62)})
+    assert far == [((75, 82), None), ((57, 64), None)]
+
+
+def test_a_panel_near_chance_or_without_numbers_keeps_its_whole_axis_beside_others(job: Make) -> None:
+    found, caption = panels_of(job, {"k400": (0.77, 0.80), "ssv2": (0.02, 0.30)})
+    assert found == [((75, 82), None), ((0, 100), 0.25)]
+    assert "begin above 0" in caption
+    found, caption = panels_of(job, {"k400": (0.20, 0.80)})
+    assert found == [((0, 100), 0.25)]
+    assert "begin above 0" not in caption
+
+
+def test_a_quantity_that_is_no_share_has_no_ends(job: Make) -> None:
+    assert curves(frame([job("joint"), job("joint", 48)]), SIZES, y="clips_per_s").limits is None
+
+
 # every suite's figures
 
 
@@ -193,6 +261,16 @@ def test_accuracies_are_bars_beside_the_papers_numbers_of_their_own_set(table: T
     assert motion.data[["low", "high"]].iloc[0].tolist() == pytest.approx([25, 29])
     assert motion.data["paper"].isna().all()  # of another data set
     assert (motion.chance, motion.limits) == (25, (0, 100))
+    assert figure.caption.endswith("Dashed: chance.")
+
+
+def test_bars_begin_at_0_however_close_they_are_and_tell_of_no_line_that_is_not_there(table: Table) -> None:
+    column = next(column for column in table.columns if column.group == "Motion set")
+    close = Table("t", table.frame.assign(**{column.key: [78.0, 78.1, 78.2, 78.3, 78.4]}), (column,), "")
+    figure = plots.accuracy(close, {name: [] for name in close.frame["scheme"]}, frame([]))
+    assert figure
+    assert [(panel.limits, panel.chance) for panel in figure.panels] == [((0, 100), None)]
+    assert "chance" not in figure.caption
 
 
 def test_the_papers_number_stands_beside_a_bar_of_its_own_set() -> None:
@@ -208,6 +286,14 @@ def test_the_papers_number_stands_beside_a_bar_of_its_own_set() -> None:
     assert figure.panels[0].data["series"].tolist() == ["A", "B"]  # of C none was asked for
     assert figure.panels[0].data["paper"].tolist() == pytest.approx([77.0, float("nan")], nan_ok=True)
     assert figure.panels[0].chance is None
+
+
+def test_a_bar_of_several_seeds_has_their_deviation_though_the_mean_has_an_interval_too() -> None:
+    column = Column("m", "top1", "K400", "top-1", "measured")
+    cells = {"scheme": ["A", "B"], "m": 76.0, "m.low": 70.0, "m.high": 82.0, "m.std": [1.5, None], "m.seeds": [3, 1]}
+    figure = plots.accuracy(Table("t", pd.DataFrame(cells), (column,), ""), {"A": [], "B": []}, frame([]))
+    assert figure
+    assert figure.panels[0].data[["low", "high"]].to_numpy().tolist() == [[74.5, 77.5], [70.0, 82.0]]
 
 
 def test_bars_have_words_where_jobs_gave_no_number(mixed_table: Table, mixed: pd.DataFrame) -> None:
@@ -255,6 +341,16 @@ def test_a_point_is_called_by_its_test_where_jobs_have_several(job: Make) -> Non
     figure = plots.cost({"a": [single["id"][0]], "b": [single["id"][1]]}, single)
     assert figure
     assert figure.panels[0].data["series"].tolist() == ["a", "b"]
+
+
+def test_points_that_lie_close_together_fill_their_axis(job: Make) -> None:
+    cost = Cost(parameters=1, multiply_adds=10**9, attention_multiply_adds=1)
+    made = [job(name, cost=cost, classes=400, tests={1: top1}) for name, top1 in (("joint", 0.78), ("space", 0.81))]
+    records = frame(made).assign(top1_low=0.77, top1_high=0.82)
+    figure = plots.cost({each.id: [each.id] for each in made}, records)
+    assert figure
+    assert [(panel.limits, panel.chance) for panel in figure.panels] == [((76, 83), None)]
+    assert "begin above 0" in figure.caption
 
 
 def test_where_nothing_was_tested_no_point_is_drawn(mixed: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 import csv
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,20 @@ def test_markdown(mixed_table: Table) -> None:
 
 
 def test_latex(mixed_table: Table) -> None:
-    matches_golden(render.latex(mixed_table, LABEL), "table1.tex")
+    matches_golden(render.latex(mixed_table, LABEL, "Space-time attention (Table 1)"), "table1.tex")
+
+
+@pytest.mark.parametrize(
+    ("title", "caption", "read"),
+    [
+        ("Schemes & sets", "Bold: best.", r"\caption{Schemes \& sets. Bold: best.}"),
+        ("Which is best?", "Bold: best.", r"\caption{Which is best? Bold: best.}"),
+        ("Schemes", "", r"\caption{Schemes.}"),
+        ("", "Bold: best.", r"\caption{Bold: best.}"),
+    ],
+)
+def test_the_caption_begins_with_the_suites_title(table: Table, title: str, caption: str, read: str) -> None:
+    assert read in render.latex(replace(table, caption=caption), LABEL, title).splitlines()
 
 
 @pytest.mark.parametrize("width", [80, 140])

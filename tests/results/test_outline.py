@@ -135,15 +135,22 @@ def test_a_claim_can_be_made_in_python_too() -> None:
     assert Outline(findings=(claim,), figures=(figure,)).at("demo").findings == (claim,)
 
 
+COSTLY = {"findings": [{"claim": "x", "holds": [CONDITION | {"quantity": "gmacs"}]}]}
+
+
 @pytest.mark.parametrize(
     ("data", "asks"),
     [
         ({}, True),
         ({"findings": [{"claim": "x", "holds": [CONDITION]}]}, True),
-        ({"findings": [{"claim": "x", "holds": [CONDITION | {"quantity": "gmacs"}]}]}, False),
+        (COSTLY, False),
         ({"figures": [{"name": "a", "title": "t", "y": "peak_memory", "panels": [{"x": "seed"}]}]}, False),
         ({"figures": [{"name": "a", "title": "t", "panels": [{"x": "seed"}]}]}, True),
-        ({"findings": [{"claim": "x", "holds": [CONDITION | {"quantity": "gmacs"}]}], "published": ["table1"]}, True),
+        ({**COSTLY, "published": ["table1"]}, True),
+        (
+            {"figures": [], "published": ["text"], "metrics": ["training_time"], "rows": {"TimeSformer": {}}, **COSTLY},
+            False,
+        ),
     ],
 )
 def test_a_suite_of_costs_alone_asks_no_accuracy(data: dict[str, Any], asks: bool) -> None:

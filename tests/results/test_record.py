@@ -1,5 +1,6 @@
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -91,4 +92,22 @@ def test_what_did_not_decode_is_told_in_a_line_for_each_split(example: Record) -
 def test_an_error_is_told_on_one_line_whole_unless_it_is_very_long() -> None:
     assert Problem(type="E", message="a:\n  - b\n  + c", traceback="").line == "a: - b + c"
     assert Problem(type="E", message="", traceback="").line == "E"
+    assert Problem(type="E", message="\x1b[31mred\a", traceback="").line == "\ufffd[31mred\ufffd"
     assert Problem(type="E", message="x" * 1000, traceback="").line == "x" * 400 + " ..."
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda spec: {}, "model.name is missing, or is no str"),
+        (lambda spec: spec | {"model": "x"}, "model.name is missing"),
+        (lambda spec: {key: value for key, value in spec.items() if key != "clip"}, "clip.frames is missing"),
+        (lambda spec: spec | {"clip": spec["clip"] | {"frames": "many"}}, "clip.frames is missing, or is no int"),
+    ],
+)
+def test_a_record_of_which_nobody_can_say_what_was_trained_is_damaged(
+    example: Record, spoil: Callable[[dict[str, Any]], dict[str, Any]], told: str
+) -> None:
+    spec = json.loads(example.model_dump_json())["spec"]
+    with pytest.raises(RecordError, match=f"spec: {told}"):
+        parse(changed(example, spec=spoil(spec)), "record.json")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, t
 
-from results.statistics import bootstrap_interval, mean_std, share_interval
+from results.statistics import bootstrap_interval, mean_interval, mean_std, share_interval
 
 
 @given(st.integers(20, 400), st.floats(0.1, 0.9), st.integers(0, 99))
@@ -58,3 +58,13 @@ def test_none_or_all_right_says_what_the_binomial_distribution_says(videos):
 def test_a_share_between_them_is_bootstrapped():
     answers = [True, True, False, True]
     assert share_interval(answers) == bootstrap_interval(answers)
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=9).filter(lambda values: max(values) - min(values) > 0.01))
+def test_the_interval_of_a_mean_is_scipys(values: list[float]) -> None:
+    found, (mean, std) = mean_interval(values), mean_std(values)
+    assert found == pytest.approx(t.interval(0.95, len(values) - 1, mean, (std or 0) / len(values) ** 0.5), rel=1e-6)
+
+
+def test_of_one_value_there_is_no_interval_of_the_mean() -> None:
+    assert mean_interval([3.0]) is None
