@@ -53,22 +53,23 @@ def report(
     rows = comparison.rows({**jobs.bare, **jobs.rows})
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
     tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
-    frame = comparison.table(tested, rows, asked)
+    frame = comparison.table(tested, rows, asked, suite.scale)
     if outline.asks_accuracy:
         frame = _with_level(frame, rows, jobs, comparison.tests(tested, asked))
     unlike = conditions.unlike(records, jobs.bare)
+    shown = [
+        column
+        for column in conditions.heeded(comparison.columns(tested, asked, suite.scale), unlike)
+        if outline.asks_accuracy or outline.published or column.metric not in SHARES
+    ]
     own = Table(
         name=outline.published[0] if outline.published else "comparison",
         frame=frame,
-        columns=tuple(
-            column
-            for column in conditions.heeded(comparison.columns(tested, asked), unlike)
-            if outline.asks_accuracy or outline.published or column.metric not in SHARES
-        ),
+        columns=tuple(shown),
         caption="",
         notes=(
             *videos.by_data_set(records, jobs.labels),
-            *_own_tests(asked, rows, jobs),
+            *(_own_tests(asked, rows, jobs) if any(each.metric in SHARES for each in shown) else ()),
             *(_stand_in(rows, jobs) if suite.scale == "demo" else ()),
             *((LEVEL,) if _any_level(frame) else ()),
             *(_not_compared(frame, comparison.tests(tested, asked)) if jobs.compare else ()),

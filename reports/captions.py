@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from typing import Final
 
+import pandas as pd
+
 from reports.content import Table
 from reports.metrics import best_rows, is_number
 from results.literature import NOT_PRINTED
 
 _ACCURACIES: Final = ("top1", "top5")
 _TOGETHER: Final = {
-    "peak_memory": "largest memory", "clips_per_s": "median clips/s", "training_minutes": "mean device-minutes"
+    "peak_memory": "largest memory", "clips_per_s": "median clips/s", "training_minutes": "mean device-minutes",
+    "training_hours": "mean device-hours",
 }  # fmt: skip
 """What stands in a row of several jobs."""
 
@@ -35,8 +38,8 @@ def _sentences(table: Table, scale: str, several: bool) -> Iterator[str]:
     if any(low and not std for low, std in _spreads(table)):
         yield "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %)."
     if any(std for _, std in _spreads(table)):
-        beside = "; ranges beside it: 95 % intervals of their mean (Student's t)"
-        yield f"±: standard deviation over seeds{beside * any(low and std for low, std in _spreads(table))}."
+        ranges = "; ranges beside it: 95 % intervals of their mean (Student's t)"
+        yield f"±: standard deviation over seeds{ranges * any(low and std for low, std in _spreads(table))}."
     together = [words for metric, words in _TOGETHER.items() if several and metric in shown]
     if together and _measured(table):
         yield f"Where a row has several jobs: their {', '.join(together)}."
@@ -51,7 +54,7 @@ def _accuracy(table: Table) -> str:
     parts = ["Accuracy in percent" + f", clips × crops{sizes}" * any("×" in each.label for each in columns)]
     printed = table.frame[[column.key for column in table.columns if column.origin == "paper"]]
     empty = table.frame[measured].isna()
-    bare = empty.all(axis=1) & (len(printed.columns) > 0 and len(measured) > 0)
+    bare = empty.all(axis=1) if measured and len(printed.columns) else pd.Series(data=False, index=empty.index)
     parts += ["empty: not asked for"] if empty[~bare].any(axis=None) else []
     parts += ["rows without a number of ours: published only"] if bare.any() else []
     parts += [f"{NOT_PRINTED}: not printed by the paper"] if (printed == NOT_PRINTED).any(axis=None) else []

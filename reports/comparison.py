@@ -34,15 +34,20 @@ COSTS: Final = (
     Column("parameters_millions", "size", "Parameters, M", "counted", "counted"),
     Column("gmacs_per_view", "gmacs", "GMACs, 1 view", "counted", "counted"),
 )
-_MEASURED: Final = (
+_USED: Final = (
     Column("peak_memory_mib", "peak_memory", "Peak memory, MiB", "measured", "measured"),
     Column("clips_per_s", "clips_per_s", "clips/s", "measured", "measured"),
-    Column("training_minutes", "training_minutes", "training, device-minutes", "measured", "measured"),
 )
+_TRAINING: Final = {
+    "demo": Column("training_minutes", "training_minutes", "training, device-minutes", "measured", "measured"),
+    "paper": Column("training_hours", "training_hours", "training, device-hours", "measured", "measured"),
+}
+"""What training took, by the scale."""
 _TOGETHER: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "peak_memory": max,
     "clips_per_s": median,
     "training_minutes": fmean,
+    "training_hours": fmean,
 }
 """What stands in a row of several jobs."""
 _TEST: Final = ["data.name", "test.clips", "test.crops", "test.size"]
@@ -56,7 +61,7 @@ def rows(names: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
-def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]]) -> pd.DataFrame:
+def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]], scale: str = "demo") -> pd.DataFrame:
     """`rows` with their numbers; `asked` are the tests of each of their jobs, by its id.
 
     Its columns are those of `columns`, with `.low`, `.high` (95 % interval: of a seed over videos, of several of their
@@ -66,13 +71,13 @@ def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]
     found = pd.DataFrame(
         [_row(label, records[records["id"].isin(ids)], {id_: asked[id_] for id_ in ids}) for label, ids in rows.items()]
     )
-    keys = [column.key for column in columns(records, asked)]
+    keys = [column.key for column in columns(records, asked, scale)]
     return found[
         ["scheme", *(name for each in keys for name in map(str, found) if name == each or name.startswith(f"{each}."))]
     ]
 
 
-def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tuple[Column, ...]:
+def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]], scale: str = "demo") -> tuple[Column, ...]:
     """What there is to show: an accuracy for each data set and test that was asked for or made, by data set."""
     five = set(records["data.name"][records["top5"].notna()])
     accuracies = [
@@ -81,7 +86,7 @@ def columns(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> tupl
         for metric, word in (("top1", "top-1"), ("top5", "top-5"))
         if metric == "top1" or each[0] in five
     ]
-    return (*COSTS, *accuracies, *_MEASURED)
+    return (*COSTS, *accuracies, *_USED, _TRAINING[scale])
 
 
 def own_tests(
@@ -135,14 +140,15 @@ def _plain(data: Any, clips: Any, crops: Any, size: Any) -> Asked:
 
 
 def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
-    costs = (column.key for column in (*COSTS, *_MEASURED))
+    taken = (*_USED, *_TRAINING.values())
+    costs = (column.key for column in (*COSTS, *taken))
     row: dict[str, Any] = {"scheme": label} | dict.fromkeys(costs, _state(runs, list(asked)) or NOT_MEASURED)
     jobs_of = runs.drop_duplicates("id")
     counted = jobs_of.dropna(subset=["multiply_adds"])
     if len(counted):
         first = counted.iloc[0]
         row |= {"parameters_millions": first["parameters"] / 1e6, "gmacs_per_view": first["multiply_adds"] / 1e9}
-    for column in _MEASURED if len(jobs_of) == len(asked) else ():
+    for column in taken if len(jobs_of) == len(asked) else ():
         if known := measured(column.metric, jobs_of.to_dict("records")):
             row[column.key] = _TOGETHER[column.metric](known)
     for test in dict.fromkeys(chain.from_iterable(asked.values())):

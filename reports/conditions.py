@@ -15,7 +15,7 @@ _DIFFER: Final = {
 }
 """A column of `results.collect.frame`, and how jobs were measured whose values in it differ."""
 _LOAD: Final = "load"
-_OF_LOAD: Final = frozenset({"clips_per_s", "training_minutes"})
+_OF_LOAD: Final = frozenset({"clips_per_s", "training_minutes", "training_hours"})
 _OF_ANY: Final = _OF_LOAD | {"peak_memory"}
 
 WAITING: Final = 1.25

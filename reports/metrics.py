@@ -47,6 +47,7 @@ METRICS: Final = {
     "clips_per_s": Metric("clips/s", "higher", None),
     "device_minutes": Metric("min", "lower", None),
     "training_minutes": Metric("min", "lower", None),
+    "training_hours": Metric("h", "lower", None),
     "test_gmacs": Metric("GMACs", None, None),
     "latency": Metric("ms", "lower", None),
     "top5": Metric("%", "higher", 1),

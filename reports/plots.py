@@ -24,7 +24,7 @@ QUANTITIES: Final = {
     "top1": "top-1 accuracy", "top5": "top-5 accuracy", "class_mean": "class-mean accuracy", "parameters": "parameters",
     "gmacs": "multiply-adds of a view", "test_gmacs": "multiply-adds of all test views", "peak_memory": "peak memory",
     "clips_per_s": "training speed", "latency": "latency of a clip", "device_minutes": "time × devices",
-    "training_minutes": "training time × devices",
+    "training_minutes": "training time × devices", "training_hours": "training time × devices",
 }  # fmt: skip
 _MODELS: Final = {
     "timesformer": "TimeSformer", "slowfast": "SlowFast", "i3d": "I3D", "x3d": "X3D", "xvit": "X-ViT", "vit": "ViT",

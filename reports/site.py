@@ -130,7 +130,7 @@ def texts(table: Table, suite: SuiteInfo) -> Iterator[tuple[str, str]]:
     """The table's files: their names and texts."""
     yield f"{table.name}.csv", render.csv(table)
     yield f"{table.name}.md", render.markdown(table)
-    yield f"{table.name}.tex", render.latex(table, f"tab:{suite.name}-{table.name}")
+    yield f"{table.name}.tex", render.latex(table, f"tab:{suite.name}-{table.name}", suite.title)
 
 
 def _summary(report: Report, rows: Sequence[jobs.Row], folder: str) -> Summary:
@@ -248,7 +248,10 @@ def _environment(records: pd.DataFrame) -> list[tuple[str, str]]:
     facts = []
     for column in [name for name in records.columns if name.startswith("environment.")]:
         counts = records[column].dropna().map(plain).value_counts().sort_index()
-        values = [str(value) if len(counts) == 1 else f"{value} ({count} jobs)" for value, count in counts.items()]
+        values = [
+            str(value) if len(counts) == 1 else f"{value} ({count} job{'s' * (count > 1)})"
+            for value, count in counts.items()
+        ]
         if values:
             facts.append((column.removeprefix("environment."), ", ".join(values)))
     return facts

@@ -27,17 +27,31 @@ def of_job(job: "pd.Series[Any]", digits: int | None = None) -> list[str]:
 def by_data_set(records: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     """A line for each data set; several, each with its jobs by `names` (by id), where not all say the same.
 
-    That is the first thing to compare where two accuracies of one data set differ.
+    That is the first thing to compare where two accuracies of one data set differ. Many lists of training videos beside
+    one of validation videos, as of several shares of them, are a line.
     """
     told: dict[str, dict[str, list[str]]] = {}
     for _, job in records.drop_duplicates("id").iterrows():
         if text := ". ".join(of_job(job, DIGITS)):
             told.setdefault(job["data.name"], {}).setdefault(text, []).append(names[job["id"]])
-    return [
-        f"{data}: {text}" if len(texts) == 1 else f"{data}, {_named(jobs)}: {text}"
-        for data, texts in told.items()
-        for text, jobs in texts.items()
-    ]
+    lines: list[str] = []
+    for data, texts in told.items():
+        of_data = records[records["data.name"] == data]
+        one = len(texts) == 1
+        if len(texts) > NAMES and of_data["val.digest"].nunique() == 1 and (of_data["undecodable"] == "").all():
+            lines.append(f"{data}: {_shares(of_data)}")
+        else:
+            lines += [f"{data}: {text}" if one else f"{data}, {_named(jobs)}: {text}" for text, jobs in texts.items()]
+    return lines
+
+
+def _shares(records: pd.DataFrame) -> str:
+    train, first = records["train.videos"], records.dropna(subset=["val.digest"]).iloc[0]
+    lists = f"{records['train.digest'].nunique()} lists, which the jobs' pages tell"
+    return (
+        f"{train.min():,.0f} to {train.max():,.0f} training videos ({lists}) and "
+        f"{first['val.videos']:,.0f} validation videos (list {first['val.digest'][:DIGITS]})"
+    )
 
 
 def _named(jobs: list[str]) -> str:

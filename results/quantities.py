@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Quantity = Literal[
     "top1", "top5", "class_mean", "parameters", "gmacs", "test_gmacs", "peak_memory", "clips_per_s", "latency",
-    "device_minutes", "training_minutes",
+    "device_minutes", "training_minutes", "training_hours",
 ]  # fmt: skip
 SHARES: Final = {"top1", "top5", "class_mean"}
 """Those that are percents of the test videos, so that differences are points."""
@@ -41,9 +41,10 @@ QUANTITIES: Final[Mapping[str, Callable[[Any], float]]] = {
     "latency": _times("latency_s", 1000),
     "device_minutes": _times("device_hours", 60),
     "training_minutes": lambda row: float(row["train_s"]) * float(row["devices"]) / 60,
+    "training_hours": lambda row: float(row["train_s"]) * float(row["devices"]) / 3600,
 }
 """In percent; millions; 10^9 multiply-adds of a view, or of all views of a test; MiB; clips a second; milliseconds; and
-minutes times devices, of all of a job (tests included) or of its training."""
+minutes or hours times devices, of all of a job (tests included) or of its training."""
 
 
 def value(quantity: str, row: "Mapping[Any, Any] | pd.Series[Any]") -> float | None:

@@ -60,7 +60,7 @@ def test_at_the_papers_scale_what_was_measured_stands_beside_with_its_difference
         "K400 | top-1, paper": ["77.0", "78.0", ""],
         "K400 | top-1, 1 × 3 of 224": ["76.5", "", "50.0"],
         "K400 | difference": ["-0.5", "", ""],
-        "TFLOPs | paper": ["N/A", "0.50", ""],
+        "TFLOPs | paper": ["N/A", "0.5", ""],
         "TFLOPs | counted": ["3.00", NOT_COUNTED, ""],
         "K400 | top-5, 1 × 3 of 224": ["90.0", "", "60.0"],
         "clips/s | measured": ["4.00", "", "3.00"],

@@ -364,5 +364,6 @@ def test_every_quantity_of_a_curve_has_its_words(job: Make) -> None:
     units = {quantity: curves(records, SIZES, y=quantity).y.rpartition(", ")[2] for quantity in plots.QUANTITIES}
     assert all(units.values())
     assert set(plots.QUANTITIES) == set(plots.OF_TESTS) | {
-        "parameters", "gmacs", "peak_memory", "clips_per_s", "latency", "device_minutes", "training_minutes"
+        "parameters", "gmacs", "peak_memory", "clips_per_s", "latency", "device_minutes", "training_minutes",
+        "training_hours",
     }  # fmt: skip

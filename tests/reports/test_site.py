@@ -204,7 +204,7 @@ def test_of_very_many_jobs_the_first_are_shown_and_all_are_there(tmp_path: Path)
 def test_values_of_the_environment_that_differ_are_told_with_their_jobs(tmp_path: Path) -> None:
     found = [examples.record("a"), examples.record("b", environment={"python": "3.12", "cores": 2, "gpu": None})]
     text = write(tmp_path, examples.report(found, labels={"a": "a", "b": "b"}), found).text
-    assert "3.11.7 (1 jobs), 3.12 (1 jobs)" in text
+    assert "3.11.7 (1 job), 3.12 (1 job)" in text
     assert re.search(r"cores\s*2\s", text)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from reports.videos import by_data_set, of_job
 from results.collect import DAMAGED, Unrecorded, frame
-from results.record import Record
+from results.record import Record, Split, Splits
 
 Factory = Callable[..., Record]
 SCHEMES = ("space", "joint", "divided", "axial")
@@ -60,3 +60,20 @@ def test_of_many_jobs_their_number_is_told(record_of: Factory) -> None:
     other = frame([record_of("space", "motion", id="x", skipped={"a.mp4": "no frames"})])
     lines = by_data_set(pd.concat([jobs(record_of), other]), NAMES | {"x": "seed 1"})
     assert [line.partition(":")[0] for line in lines] == ["motion, 4 jobs", "motion, seed 1"]
+
+
+def test_many_shares_of_the_training_videos_are_a_line(record_of: Factory) -> None:
+    shares = [
+        record_of("space", "motion", id=f"j{videos}", splits=Splits(
+            train=Split(videos=videos, digest=f"{videos:016d}"), val=Split(videos=200, digest="fedcba9876543210"),
+            sampling="dense", flip=True,
+        ))
+        for videos in (200, 400, 600, 800)
+    ]  # fmt: skip
+    (line,) = by_data_set(frame(shares), {each.id: each.id for each in shares})
+    assert line == (
+        "motion: 200 to 800 training videos (4 lists, which the jobs' pages tell) and 200 validation videos (list "
+        "fedcba98)"
+    )
+    (_, *more) = by_data_set(frame(shares[:3]), {each.id: each.id for each in shares})
+    assert len(more) == 2

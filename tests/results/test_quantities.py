@@ -34,6 +34,7 @@ def test_each_is_in_its_unit(example: Record) -> None:
         "latency": 1000 * (measured.latency_s or 0),
         "device_minutes": 60 * measured.device_hours,
         "training_minutes": measured.train_s * measured.devices / 60,
+        "training_hours": measured.train_s * measured.devices / 3600,
     }
     assert {name: value(name, found) for name in QUANTITIES} == pytest.approx(expected)
 
