@@ -18,8 +18,8 @@ FOLDER = Path(__file__).parents[1] / "docs" / "examples"
 HEAD = """# Reports at demo scale
 
 As measured by `python -m harness run suites/NAME.yaml --set seeds=[0,1,2]` (three seeds; `cost` and the search one),
-small models on embedded clips, on two CPU cores (AMD EPYC) that had other work beside, so that accuracies and counts say
-more here than speeds do; [demo_scale.md](../demo_scale.md) says what the clips are. Copied from the reports by
+small models on embedded clips, on two CPU cores (AMD EPYC) that had other work beside, so that accuracies and counts
+say more here than speeds do; [demo_scale.md](../demo_scale.md) says what the clips are. Copied from the reports by
 `python -m benchmarks.example_reports`; the pages themselves, for a browser, are the `.html` files beside this one.
 """
 DOWNLOADS = re.compile(r'\s*<p class="files">.*?</p>', re.DOTALL)

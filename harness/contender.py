@@ -95,7 +95,7 @@ def job_id(text: str, store: Store, expected: str = "") -> str:
     if not found:
         near = difflib.get_close_matches(text, known, n=NEAREST, cutoff=0.0)
         told = f"; nearest: {_listed(near, store)}" if near else ""
-        raise HarnessError(f"{text}: no job in {store.root} begins so{told}{expected}")
+        raise HarnessError(f"{text or repr(text)}: no job in {store.root} begins so{told}{expected}")
     return found[0]
 
 

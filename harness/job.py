@@ -114,6 +114,7 @@ class _Attempt:
         self.cost: Cost | None = None
         self.splits: Splits | None = None
         self.decoder: str | None = None
+        self.environment: dict[str, str | int | bool | None] = {}
         self.classes = 0
         self.weights_sha256: str | None = None
 
@@ -193,6 +194,7 @@ class _Attempt:
         self.classes, self.cost, self.splits = previous.classes, previous.cost, previous.splits
         self.tests, self.notes = list(previous.tests), list(previous.notes)
         self.measured = previous.measured.model_dump()
+        self.environment = previous.environment
         self.state = State(history=[epoch.model_dump() for epoch in previous.epochs], skipped=dict(previous.skipped))
 
     def reload(self, model: nn.Module) -> bool:
@@ -304,11 +306,10 @@ class _Attempt:
         """The record of what is known now."""
         elapsed_s, device_s = self.progress.spent()
         unknown = dict.fromkeys(name for name in Measured.model_fields)
-        facts = {**unknown, "epoch_s": self.state.history_s, **self.measured}
+        trained_on = {"device": self.device.type, "devices": self.ranks.world, "epoch_s": self.state.history_s}
+        facts: dict[str, Any] = unknown | trained_on | self.measured
         facts |= {
             "wall_s": elapsed_s,
-            "device": self.device.type,
-            "devices": self.ranks.world,
             "device_hours": device_s / 3600,
             "attempts": self.progress.attempt,
         }
@@ -326,7 +327,7 @@ class _Attempt:
             weights_sha256=self.weights_sha256,
             notes=list(dict.fromkeys(self.notes)),
             measured=Measured(**facts),
-            environment={**environment(self.device, self.spec.model), "decoder": self.decoder},
+            environment=self.environment or {**environment(self.device, self.spec.model), "decoder": self.decoder},
             started=self.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             error=error,

@@ -99,8 +99,9 @@ class Recipe(Value):
             raise ValueError(f"jitter is (low, high), 1 <= low <= high, in multiples of the crop, not {self.jitter}")
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs:g}) must be fewer than epochs ({self.epochs})")
-        if self.warmup_start > self.learning_rate:
-            raise ValueError(f"warmup_start ({self.warmup_start:g}) is above learning_rate ({self.learning_rate:g})")
+        if self.warmup_epochs and self.warmup_start > self.learning_rate:
+            above = f"warmup_start ({self.warmup_start:g}) is above learning_rate ({self.learning_rate:g})"
+            raise ValueError(f"{above}: set recipe.warmup_start too")
         if self.milestones and self.schedule != "steps":
             raise ValueError(f"milestones belong to the schedule 'steps', not to '{self.schedule}'")
         return self
@@ -244,11 +245,14 @@ class JobSpec:
 
     def content(self) -> dict[str, Any]:
         """All that can change a trained number, as plain data; what a record keeps as its `spec`."""
+        recipe = self.recipe.model_dump(mode="json")
+        if not recipe["warmup_start"]:
+            del recipe["warmup_start"]  # records, ids and studies are older than the key
         return {
             "model": self.model.model_dump(mode="json"),
             "data": self.data.model_dump(mode="json"),
             "clip": self.clip.model_dump(mode="json"),
-            "recipe": self.recipe.model_dump(mode="json"),
+            "recipe": recipe,
             "seed": self.seed,
             "precision": self.precision,
         }
@@ -258,8 +262,6 @@ class JobSpec:
         content = {"version": IDENTITY_VERSION, "data_revision": revision(self.data.name), **self.content()}
         content["recipe"].pop("name")  # a name changes no number
         content["data"].pop("max_undecodable")  # only whether a job fails: with another limit it goes on
-        if not self.recipe.warmup_start:
-            content["recipe"].pop("warmup_start")  # ids are older than the key
         if self.recipe.schedule == "cosine":
             content["schedule_revision"] = 2  # from epoch 0; it was from the end of the warm-up
         if self.model.BATCH_STATISTICS:

@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ class State:
     history_s: list[float] = field(default_factory=list)
     history_wait_s: list[float] = field(default_factory=list)
     history_load: list[float] = field(default_factory=list)
-    """The machine's load average to each core at the end of each epoch; shorter where it was not noted yet."""
+    """The machine's load average to each core at the end of each epoch; shorter where the system did not tell."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Training videos that did not decode, with the reason."""
     lost: dict[str, str] = field(default_factory=dict)
@@ -208,7 +209,8 @@ class Training:
         )
         state.history_s.append(state.seconds)
         state.history_wait_s.append(state.wait_s)
-        state.history_load.append(os.getloadavg()[0] / (os.cpu_count() or 1))
+        with suppress(OSError):
+            state.history_load.append(os.getloadavg()[0] / (os.cpu_count() or 1))
         state.epoch, state.batch = state.epoch + 1, 0
         state.loss_sum, state.correct, state.clips, state.seconds, state.wait_s = 0.0, 0, 0, 0.0, 0.0
 

@@ -62,6 +62,8 @@ def report(
         for column in conditions.heeded(comparison.columns(tested, asked, suite.scale), unlike)
         if outline.asks_accuracy or outline.published or column.metric not in SHARES
     ]
+    if not outline.asks_accuracy:  # and none was compared with the best
+        shown = [replace(column, comparable=column.metric not in SHARES) for column in shown]
     own = Table(
         name=outline.published[0] if outline.published else "comparison",
         frame=frame,
@@ -78,7 +80,13 @@ def report(
     )
     table = own if published is None else beside.beside(own, published, counted, suite.scale)
     table = replace(table, caption=caption(table, suite.scale, any(len(ids) > 1 for ids in rows.values())))
-    findings = [claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare) for claim in outline.findings]
+    judged = [claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare) for claim in outline.findings]
+    findings = [
+        replace(finding, evidence=f"{finding.evidence}; not measured alike, see below the table")
+        if finding.verdict != "not measured" and conditions.concern(claim, unlike)
+        else finding
+        for claim, finding in zip(outline.findings, judged, strict=True)
+    ]
     drawn = [plots.curves(spec, jobs.frame, jobs.variants, jobs.rows) for spec in outline.figures]
     general = [] if drawn else [plots.accuracy(table, rows, jobs.frame), plots.cost(rows, records)]
     figures = [figure for figure in (*drawn, *general) if figure and _shows(figure)]
@@ -129,11 +137,17 @@ def _with_level(table: pd.DataFrame, rows: comparison.Rows, jobs: Jobs, tests: S
         values = dict(zip(map(str, table["scheme"]), table[key], strict=True))
         measured = {name: value for name, value in values.items() if is_number(value)}
         if len(measured) > 1:
-            best = max(measured, key=lambda name: measured[name])
-            table[f"{key}.level"] = [
-                None if value == measured[best] else _is_level(name, best, test, rows, jobs)
-                for name, value in values.items()
-            ]
+            highest = max(measured.values())
+            best = [name for name, value in measured.items() if value == highest]  # of some the scores may be missing
+            told = {
+                name: next(
+                    (each for each in (_is_level(name, one, test, rows, jobs) for one in best) if each is not None),
+                    None,
+                )
+                for name, value in measured.items()
+                if value < highest
+            }
+            table[f"{key}.level"] = [told.get(name) for name in values]
     return table
 
 
@@ -145,7 +159,7 @@ def _not_compared(frame: pd.DataFrame, tests: Sequence[Asked]) -> list[str]:
         known = frame[frame[key].map(is_number)] if f"{key}.level" in frame else frame.iloc[:0]
         behind = known[known[key] != known[key].max()]
         found |= dict.fromkeys(str(row["scheme"]) for _, row in behind.iterrows() if row[f"{key}.level"] is None)
-    told = "Not compared with the best on the same videos, as their scores are missing or the videos are others"
+    told = "Not compared with the best on the same videos, as scores of either are missing or the videos are others"
     return [f"{told}: {', '.join(found)}."] if found else []
 
 

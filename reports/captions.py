@@ -38,7 +38,7 @@ def _sentences(table: Table, scale: str, several: bool) -> Iterator[str]:
     if any(low and not std for low, std in _spreads(table)):
         yield "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %)."
     if any(std for _, std in _spreads(table)):
-        ranges = "; ranges beside it: 95 % intervals of their mean (Student's t)"
+        ranges = "; ranges beside it: 95 % intervals of their mean (Student's t, no narrower than over the test videos)"
         yield f"±: standard deviation over seeds{ranges * any(low and std for low, std in _spreads(table))}."
     together = [words for metric, words in _TOGETHER.items() if several and metric in shown]
     if together and _measured(table):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from reports.metrics import NOT_MEASURED, NOT_TESTED, WORDS, Column, percent_of, title
+from reports.metrics import NOT_MEASURED, NOT_TESTED, WORDS, Column, title
 from results.collect import NOT_RUN
 from results.quantities import measured
 from results.statistics import mean_interval, mean_std
@@ -65,8 +65,8 @@ def table(records: pd.DataFrame, rows: Rows, asked: Mapping[str, Sequence[Asked]
     """`rows` with their numbers; `asked` are the tests of each of their jobs, by its id.
 
     Its columns are those of `columns`, with `.low`, `.high` (95 % interval: of a seed over videos, of several of their
-    mean), `.std`, `.seeds` and `.owed` (jobs) beside accuracies. A test that none of a row's jobs owes or has made
-    leaves its cell empty.
+    mean, and no narrower), `.std`, `.seeds` and `.owed` (jobs) beside accuracies. A test that none of a row's jobs owes
+    or has made leaves its cell empty.
     """
     found = pd.DataFrame(
         [_row(label, records[records["id"].isin(ids)], {id_: asked[id_] for id_ in ids}) for label, ids in rows.items()]
@@ -121,9 +121,10 @@ def own_tests(
 
 
 def _differ_by_model_in_size(of_jobs: Sequence[Sequence[Asked]]) -> bool:
-    """Whether each job tests at one size, and not all at the same."""
+    """Whether all have the same tests, but each at a size of its own."""
     sizes = [{size for *_, size in tests} for tests in of_jobs]
-    return all(len(each) == 1 for each in sizes) and len(set.union(*sizes)) > 1
+    same = len({frozenset(test[1:3] for test in tests) for tests in of_jobs}) == 1
+    return same and all(len(each) == 1 for each in sizes) and len(set.union(*sizes)) > 1
 
 
 def tests(records: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -> list[Asked]:
@@ -166,12 +167,13 @@ def _accuracy(name: str, tested: pd.DataFrame, metric: str) -> dict[str, Any]:
     values = [float(value) * 100 for value in tested[metric]]
     mean, std = mean_std(values)
     cell = {name: mean, f"{name}.seeds": len(tested)}
-    if interval := mean_interval(values):
-        low, high = interval
+    of_videos = [tested[f"top1_{end}"].mean() * 100 for end in ("low", "high")] if metric == "top1" else [mean, mean]
+    if interval := mean_interval(values):  # seeds may agree by chance, as where all are right: videos still vary
+        low, high = min(interval[0], of_videos[0]), max(interval[1], of_videos[1])
         return cell | {f"{name}.std": std, f"{name}.low": max(low, 0.0), f"{name}.high": min(high, 100.0)}
     if metric != "top1":  # only of that an interval over videos is kept
         return cell
-    return cell | {f"{name}.{end}": percent_of(tested[f"top1_{end}"].iloc[0]) for end in ("low", "high")}
+    return cell | dict(zip((f"{name}.low", f"{name}.high"), of_videos, strict=True))
 
 
 def _state(runs: pd.DataFrame, ids: Sequence[str]) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from reports.metrics import Column, plain
+from results.outline import Claim
 
 _DIFFER: Final = {
     "environment.device": "on different devices",
@@ -15,11 +16,11 @@ _DIFFER: Final = {
 }
 """A column of `results.collect.frame`, and how jobs were measured whose values in it differ."""
 _LOAD: Final = "load"
-_OF_LOAD: Final = frozenset({"clips_per_s", "training_minutes", "training_hours"})
+_OF_LOAD: Final = frozenset({"clips_per_s", "latency", "device_minutes", "training_minutes", "training_hours"})
 _OF_ANY: Final = _OF_LOAD | {"peak_memory"}
 
 WAITING: Final = 1.25
-"""Processes to a core from which on they wait for each other so much that speeds suffer."""
+"""Load average to a core from which on jobs wait for each other so much that speeds suffer."""
 UNEVEN: Final = 1.5
 """How many times the least load the greatest may be and speeds still be compared."""
 _NAMED_MOST: Final = 4
@@ -30,25 +31,35 @@ def unlike(records: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
 
     `records` are of `results.collect.frame`; `names` say what a job is called, by its id.
     """
-    measured = records[records["clips_per_s"].notna()].drop_duplicates("id")
+    measured = records[(records["status"] == "done") & records["clips_per_s"].notna()].drop_duplicates("id")
     found = {}
     for column, how in _DIFFER.items():
         jobs = {value: [names[id_] for id_ in group["id"]] for value, group in _by(measured, column)}
         if len(jobs) > 1:
             told = "; ".join(f"{plain(value)}: {_listed(each)}" for value, each in jobs.items())
             found[column] = f"Times and memory were measured {how}, so that none is marked as best: {told}."
-    load = measured[_LOAD].dropna()
-    if len(load) and load.max() > max(WAITING, UNEVEN * load.min()):
+    load = pd.to_numeric(measured[_LOAD])
+    if load.max() > WAITING and (load.isna().any() or load.max() > UNEVEN * load.min()):
+        unknown = f", and not known of {load.isna().sum()} jobs" if load.isna().any() else ""
         found[_LOAD] = (
-            f"Times were measured on a machine that was not equally busy, so that none is marked as best: "
-            f"{load.min():.1f} to {load.max():.1f} processes to each core."
+            "Times were measured on a machine that was not equally busy, so that none is marked as best: load averages "
+            f"of {load.min():.1f} to {load.max():.1f} to each core{unknown}."
         )
     return found
 
 
+def concern(claim: Claim, why: Mapping[str, str]) -> bool:
+    """Whether `why` (of `unlike`) says that what is claimed was not measured alike."""
+    return bool(_concerned(why) & {each.quantity for each in claim.holds})
+
+
+def _concerned(why: Mapping[str, str]) -> frozenset[str]:
+    return _OF_ANY if why.keys() - {_LOAD} else _OF_LOAD if why else frozenset()
+
+
 def heeded(columns: tuple[Column, ...], why: Mapping[str, str]) -> Iterator[Column]:
     """The columns, those without a best among them that `why` (of `unlike`) concerns."""
-    concerned = _OF_ANY if why.keys() - {_LOAD} else _OF_LOAD if why else frozenset()
+    concerned = _concerned(why)
     for column in columns:
         yield replace(column, comparable=False) if column.metric in concerned else column
 

@@ -187,7 +187,7 @@ def _facts(record: Record) -> list[tuple[str, str, str]]:
         ("Training speed", _unit(measured.clips_per_s, "clips/s"), _waiting(measured.data_wait_share)),
         ("Peak memory", _unit(measured.peak_memory_bytes, "MiB", 2**-20), ""),
         ("Latency", _unit(measured.latency_s, "ms", 1000), "one clip, median"),
-        ("Load", _unit(measured.load, "processes"), "to each core of the machine, in training"),
+        ("Load", _unit(measured.load, "a core"), "the machine's load average in training"),
         ("Throughput", _unit(measured.throughput_clips_per_s, "clips/s"), f"batches of {measured.throughput_batch}"),
     ]
     return [(name, value, beside) for name, value, beside in found if value]

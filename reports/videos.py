@@ -36,7 +36,7 @@ def by_data_set(records: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
             told.setdefault(job["data.name"], {}).setdefault(text, []).append(names[job["id"]])
     lines: list[str] = []
     for data, texts in told.items():
-        of_data = records[records["data.name"] == data]
+        of_data = records[(records["data.name"] == data) & records["train.videos"].notna()]
         one = len(texts) == 1
         if len(texts) > NAMES and of_data["val.digest"].nunique() == 1 and (of_data["undecodable"] == "").all():
             lines.append(f"{data}: {_shares(of_data)}")
@@ -46,7 +46,7 @@ def by_data_set(records: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
 
 
 def _shares(records: pd.DataFrame) -> str:
-    train, first = records["train.videos"], records.dropna(subset=["val.digest"]).iloc[0]
+    train, first = records["train.videos"], records.iloc[0]
     lists = f"{records['train.digest'].nunique()} lists, which the jobs' pages tell"
     return (
         f"{train.min():,.0f} to {train.max():,.0f} training videos ({lists}) and "

@@ -45,7 +45,7 @@ def read(folder: Path, record: Record, test: Test) -> Answers:
         name = scores.protocol_name(test.clips, test.crops)
         raise RecordError(f"{path}: holds no scores of the test {name}; {remedy}") from None
     except ValueError as error:
-        raise RecordError(f"{path}: {error}") from error
+        raise RecordError(f"{path}: {error}; {remedy}") from error
 
 
 Tested = tuple[str, int | Literal["cover"], int, int]

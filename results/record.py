@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Raised when a field changes its meaning, is added or is removed; older harnesses refuse newer records by name."""
+OLDEST_READ: Final = 3
+"""Since when fields that were added may be missing."""
 
 Status = Literal["done", "failed", "oom", "timeout", "diverged"]
 Scale = Literal["demo", "paper"]
@@ -119,8 +121,9 @@ class Measured(_Part):
     epoch_s: list[float]
     attempts: Count
     load: float | None = None
-    """Processes that ran or wanted to run on the machine, to each of its cores, in training, mean over epochs: the
-    job's own and all others (its load average). None in records written before it was noted."""
+    """The machine's load average to each of its cores in training, mean over epochs: of this job and all others.
+
+    None in records written before version 4, and where the system does not tell."""
 
 
 class Problem(_Part):
@@ -197,10 +200,11 @@ class Record(_Part):
     @field_validator("schema_version")
     @classmethod
     def _known_version(cls, version: int) -> int:
-        if version != SCHEMA_VERSION:
+        if not OLDEST_READ <= version <= SCHEMA_VERSION:
             age = "a newer" if version > SCHEMA_VERSION else "an older"
             remedy = "update the harness" if version > SCHEMA_VERSION else "run its job again"
-            raise ValueError(f"written by {age} harness (this one reads version {SCHEMA_VERSION}): {remedy}")
+            read = f"versions {OLDEST_READ} to {SCHEMA_VERSION}"
+            raise ValueError(f"written by {age} harness (this one reads {read}): {remedy}")
         return version
 
 

@@ -35,7 +35,7 @@ CROPS: Mapping[int, tuple[int, ...]] = {1: (1,), 3: (0, 1, 2)}
 
 AT_ONCE = 4096
 """Rows that are added up together: float32 copies of all would take twice the memory of the scores."""
-_MISSING = "the scores of some views are missing: delete the score file, and the test is done again"
+_MISSING = "the scores of some views are missing"
 
 
 def protocol_name(clips: int | str, crops: int) -> str:

@@ -223,7 +223,8 @@ def _notes(a: Contender, b: Contender, match: Match, others: Sequence[str]) -> l
 def _machines(side: Contender) -> str:
     """What its jobs ran on."""
     found = {
-        f"{record.measured.devices} x {record.environment.get('gpu') or record.measured.device}"
+        f"{record.measured.devices} x {record.environment.get('device') or record.measured.device}"
+        f" ({record.environment.get('threads')} threads)"
         for record in side.records
     }
     return ", ".join(sorted(found))

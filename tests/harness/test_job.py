@@ -187,14 +187,18 @@ def test_a_damaged_checkpoint_costs_one_checkpoint_and_is_said(order, whole_of, 
 
 
 def test_a_new_protocol_costs_a_test_and_no_training(order, monkeypatch):
+    monkeypatch.setattr(job, "environment", lambda *_: {"device": "where it was trained"})
     first = job.run(order, Control())
     monkeypatch.setattr(train.Training, "run", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(job, "environment", lambda *_: {"device": "where it is tested"})
     more = replace(order, spec=replace(order.spec, tests=(*order.spec.tests, Protocol(clips=2, crops=3, size=16))))
     second = job.run(more, Control())
     assert second.tests[0] == first.tests[0]
     assert (second.tests[1].clips, second.tests[1].crops) == (2, 3)
     assert second.weights_sha256 == first.weights_sha256
     assert second.epochs == first.epochs
+    assert second.environment == first.environment  # of which its times are
+    assert second.measured.load == first.measured.load > 0
 
 
 def test_a_stop_among_the_tests_repeats_neither_the_training_nor_what_is_scored(order, monkeypatch):

@@ -248,3 +248,10 @@ def test_a_note_tells_the_size_of_each_rows_crop(finished: list[Record]) -> None
              zip(ids, sized["data.name"], tests, strict=True)}  # fmt: skip
     (table,) = report(sized, Outline(), asked=asked).tables
     assert any(note.startswith("Appearance set, pixels of a crop: 32: space; 48: ") for note in table.notes)
+
+
+def test_of_several_best_rows_one_with_scores_is_compared_with(records: pd.DataFrame) -> None:
+    tie = records.assign(top1=records["top1"].where(records["model.attention"] != "joint", 0.985))
+    found = Difference(0.01, -0.1, 0.2, 0.5, "McNemar", 200, 1, 2, (1, 1))
+    made = report(tie, Outline(), compare=lambda _, b: None if "joint" in b[0][0] else found)
+    assert "98.5 % (not told apart on the same videos: space" in made.answers[1]

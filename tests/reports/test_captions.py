@@ -43,7 +43,7 @@ def test_nothing_is_explained_that_a_table_has_not() -> None:
         ({"top1": [1.0, 2.0], "top1_std": [0.5, None]}, "±: standard deviation over seeds. "),
         (
             {"top1": [1.0, 2.0], "top1_std": [0.5, None], "top1_low": [0.1, None]},
-            "±: standard deviation over seeds; ranges beside it: 95 % intervals of their mean (Student's t).",
+            "±: standard deviation over seeds; ranges beside it: 95 % intervals of their mean (Student's t,",
         ),
         ({"memory": [1.0, 2.0]}, "Where a row has several jobs: their largest memory."),
         ({"top1": [1.0, 2.0]}, "Bold: best measured value."),

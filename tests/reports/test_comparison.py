@@ -275,3 +275,11 @@ def test_tests_that_differ_in_the_models_crops_alone_share_columns(example: Reco
     assert table[[each.key for each in columns]].map(is_number).all(axis=None)
     mixed: Asked = {**asked, "b0": [("motion", 1, 3, 48), ("motion", 1, 3, 32)]}  # the size is not the model's
     assert comparison.own_tests(found, mixed)[1] == mixed
+
+
+def test_seeds_that_agree_leave_the_videos_uncertainty(example: Record) -> None:
+    right = {"top1": 1.0, "top1_low": 0.98, "top1_high": 1.0}
+    found = frame([record(example, "a0", **right), record(example, "a1", 1, **right)])
+    (column,) = [each for each in comparison.columns(found, ASKED) if each.metric == "top1"]
+    row = comparison.table(found, comparison.rows(NAMES), ASKED).iloc[0]
+    assert spread_text(row, column) == "±0.0, 98.0–100.0, 2 seeds"

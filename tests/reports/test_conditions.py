@@ -6,7 +6,7 @@ import pytest
 from reports import assemble, conditions
 from reports.metrics import Column, best_rows
 from results.collect import frame
-from results.outline import Outline
+from results.outline import Claim, Condition, Outline
 from results.record import Record
 from tests.reports.conftest import make_record
 from tests.reports.test_assemble import INFO, jobs_of
@@ -70,11 +70,26 @@ def test_a_load_is_uneven_where_some_jobs_waited_for_cores_and_others_did_not(
     found = unlike(*({"load": load} for load in loads))
     assert bool(found) == uneven
     if uneven:
-        assert f"{loads[0]} to {loads[1]} processes to each core" in found["load"]
+        assert f"load averages of {loads[0]} to {loads[1]} to each core." in found["load"]
 
 
-def test_what_was_not_measured_differs_from_nothing() -> None:
+def test_what_was_not_measured_or_failed_differs_from_nothing() -> None:
     assert unlike({}, {"device": "H200", "clips_per_s": None}) == {}
+    (first, second) = made({}, {"device": "H200"})
+    assert conditions.unlike(frame([first, second.model_copy(update={"status": "failed"})]), NAMES) == {}
+
+
+def test_a_load_that_is_not_known_is_no_quiet_one() -> None:
+    assert unlike({"load": None}, {"load": 9.0})["load"].endswith("9.0 to 9.0 to each core, and not known of 1 jobs.")
+
+
+def test_claims_of_what_was_not_measured_alike_say_so() -> None:
+    faster = Claim(claim="x", holds=(Condition(of={"seed": 0}, quantity="training_minutes", above=0.0),))
+    better = Claim(claim="x", holds=(Condition(of={"seed": 0}, above=50.0),))
+    records = frame(made({"load": 1.0}, {"load": 9.0}))
+    findings = assemble.report(INFO, Outline(findings=(faster, better)), jobs_of(records), None, {}, []).findings
+    told = [finding.evidence.endswith("; not measured alike, see below the table") for finding in findings]
+    assert told == [True, False]
 
 
 @pytest.mark.parametrize(
