@@ -211,8 +211,11 @@ class _Written:
 
     def one(self, value: _Value) -> str:
         if value.mean is None:
-            part = f"in {value.measured} of {value.seeds} seeds alone" if value.measured else "not"
-            return f"{value.name} {part} measured"
+            return f"{value.name} " + (
+                f"measured in {value.measured} of {value.seeds} seeds only" if value.measured else "not measured"
+            )
+        if not value.std and self.quantity not in SHARES:  # one seed, or a count, which no seed changes
+            return f"{value.name} {self.text(self.quantity, value.mean)}"
         spread = f" (± {self.apart(value.std)}, {value.seeds} seeds)" if value.std is not None else ""
         return f"{value.name} {self.text(self.quantity, value.mean)}{spread}"
 

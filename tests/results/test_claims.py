@@ -132,7 +132,7 @@ def test_seeds_are_one_value_with_its_spread(job: Make) -> None:
 def test_a_seed_that_is_missing_leaves_the_mean_unknown(job: Make) -> None:
     found = judged([job("joint"), job("joint", 1)], condition(above=50.0), without=[waiting("joint", 2)])
     assert found == Finding(
-        "it is so", "not measured", "joint · motion in 2 of 3 seeds alone measured (asked for: above 50.0 %)"
+        "it is so", "not measured", "joint · motion measured in 2 of 3 seeds only (asked for: above 50.0 %)"
     )
 
 
