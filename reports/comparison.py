@@ -149,8 +149,9 @@ def _row(label: str, runs: pd.DataFrame, asked: Mapping[str, Sequence[Asked]]) -
     if len(counted):
         first = counted.iloc[0]
         row |= {"parameters_millions": first["parameters"] / 1e6, "gmacs_per_view": first["multiply_adds"] / 1e9}
+    of_costs = jobs_of[["status", "peak_memory_bytes", "clips_per_s", "train_s", "devices"]].to_dict("records")
     for column in taken if len(jobs_of) == len(asked) else ():
-        if known := measured(column.metric, jobs_of.to_dict("records")):
+        if known := measured(column.metric, of_costs):
             row[column.key] = _TOGETHER[column.metric](known)
     for test in dict.fromkeys(chain.from_iterable(asked.values())):
         owing = [id_ for id_ in asked if test in asked[id_]]
