@@ -222,12 +222,12 @@ def _notes(a: Contender, b: Contender, match: Match, others: Sequence[str]) -> l
 
 def _machines(side: Contender) -> str:
     """What its jobs ran on."""
-    found = {
-        f"{record.measured.devices} x {record.environment.get('device') or record.measured.device}"
-        f" ({record.environment.get('threads')} threads)"
-        for record in side.records
-    }
-    return ", ".join(sorted(found))
+    found = set()
+    for record in side.records:
+        threads = record.environment.get("threads")
+        device = record.environment.get("device") or record.measured.device
+        found.add(f"{record.measured.devices} x {device}" + (f", {threads} CPU threads" if threads else ""))
+    return "; ".join(sorted(found))
 
 
 # What is shown
