@@ -16,7 +16,7 @@ from reports.metrics import Column, bounds, is_number, title, written
 from results import claims
 from results.answers import Compare
 from results.collect import NOT_RUN
-from results.outline import Outline
+from results.outline import Claim, Outline
 from results.quantities import SHARES
 
 
@@ -52,41 +52,10 @@ def report(
     """Everything that is told of a suite. `published`: of the outline's file; `counted`: by the paper's rows."""
     rows = comparison.rows({**jobs.bare, **jobs.rows})
     records = jobs.frame[jobs.frame["status"] != NOT_RUN]
-    tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
-    frame = comparison.table(tested, rows, asked, suite.scale)
-    if outline.asks_accuracy:
-        frame = _with_level(frame, rows, jobs, comparison.tests(tested, asked))
     unlike = conditions.unlike(records, jobs.bare)
-    shown = [
-        column
-        for column in conditions.heeded(comparison.columns(tested, asked, suite.scale), unlike)
-        if outline.asks_accuracy or outline.published or column.metric not in SHARES
-    ]
-    if not outline.asks_accuracy:  # and none was compared with the best
-        shown = [replace(column, comparable=column.metric not in SHARES) for column in shown]
-    own = Table(
-        name=outline.published[0] if outline.published else "comparison",
-        frame=frame,
-        columns=tuple(shown),
-        caption="",
-        notes=(
-            *videos.by_data_set(records, jobs.labels),
-            *(_own_tests(asked, rows, jobs) if any(each.metric in SHARES for each in shown) else ()),
-            *(_stand_in(rows, jobs) if suite.scale == "demo" else ()),
-            *((LEVEL,) if _any_level(frame) else ()),
-            *(_not_compared(frame, comparison.tests(tested, asked)) if jobs.compare else ()),
-            *unlike.values(),
-        ),
-    )
+    own = _own(suite, outline, jobs, rows, unlike)
     table = own if published is None else beside.beside(own, published, counted, suite.scale)
     table = replace(table, caption=caption(table, suite.scale, any(len(ids) > 1 for ids in rows.values())))
-    judged = [claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare) for claim in outline.findings]
-    findings = [
-        replace(finding, evidence=f"{finding.evidence}; not measured alike, see below the table")
-        if finding.verdict != "not measured" and conditions.concern(claim, unlike)
-        else finding
-        for claim, finding in zip(outline.findings, judged, strict=True)
-    ]
     drawn = [plots.curves(spec, jobs.frame, jobs.variants, jobs.rows) for spec in outline.figures]
     general = [] if drawn else [plots.accuracy(table, rows, jobs.frame), plots.cost(rows, records)]
     figures = [figure for figure in (*drawn, *general) if figure and _shows(figure)]
@@ -95,7 +64,7 @@ def report(
         answers=tuple(
             _leader(own.frame, column) for column in own.columns if column.metric == "top1" and outline.asks_accuracy
         ),
-        findings=tuple(findings),
+        findings=tuple(_judged(claim, jobs, unlike) for claim in outline.findings),
         tables=(table,),
         figures=tuple(_told(figure, _demo(jobs)) if suite.scale == "demo" else figure for figure in figures),
         records=records,
@@ -103,6 +72,43 @@ def report(
         asked=jobs.asked,
         problems=problems,
     )
+
+
+def _own(
+    suite: SuiteInfo, outline: Outline, jobs: Jobs, rows: comparison.Rows, unlike: Mapping[str, conditions.Unlike]
+) -> Table:
+    """What the suite's jobs measured, without a caption."""
+    tested, asked = comparison.own_tests(jobs.frame, jobs.asked)
+    tests = comparison.tests(tested, asked)
+    frame = comparison.table(tested, rows, asked, suite.scale)
+    columns = conditions.heeded(comparison.columns(tested, asked, suite.scale), unlike)
+    if outline.asks_accuracy:
+        frame = _with_level(frame, rows, jobs, tests)
+    else:  # of which none is best, for none is compared; and which say nothing where nothing is published
+        columns = [replace(each, comparable=False) if each.metric in SHARES else each for each in columns]
+        columns = [each for each in columns if outline.published or each.metric not in SHARES]
+    return Table(
+        name=outline.published[0] if outline.published else "comparison",
+        frame=frame,
+        columns=tuple(columns),
+        caption="",
+        notes=(
+            *videos.by_data_set(jobs.frame[jobs.frame["status"] != NOT_RUN], jobs.labels),
+            *(_own_tests(asked, rows, jobs) if any(each.metric in SHARES for each in columns) else ()),
+            *(_stand_in(rows, jobs) if suite.scale == "demo" else ()),
+            *((LEVEL,) if _any_level(frame) else ()),
+            *(_not_compared(frame, tests) if jobs.compare else ()),
+            *(each.told for each in unlike.values()),
+        ),
+    )
+
+
+def _judged(claim: Claim, jobs: Jobs, unlike: Mapping[str, conditions.Unlike]) -> claims.Finding:
+    """The finding, with a word where what it compares was not measured alike."""
+    found = claims.judge(claim, jobs.frame, jobs.names, written, jobs.compare)
+    if found.verdict == "not measured" or not conditions.concern(claim, unlike):
+        return found
+    return replace(found, evidence=f"{found.evidence}; not measured alike, see below the table")
 
 
 LEVEL: Final = (

@@ -35,11 +35,12 @@ def _sentences(table: Table, scale: str, several: bool) -> Iterator[str]:
         beside = any(column.origin == "paper" for column in table.columns)
         other = " on other data, on this machine; not comparable with the paper's." if beside else ", on this machine."
         yield f"Demo: small models{other}"
-    if any(low and not std for low, std in _spreads(table)):
+    spreads = set(_spreads(table))
+    if (True, False) in spreads:
         yield "Ranges: 95 % bootstrap intervals over the test videos (exact at 0 and 100 %)."
-    if any(std for _, std in _spreads(table)):
+    if any(std for _, std in spreads):
         ranges = "; ranges beside it: 95 % intervals of their mean (Student's t, no narrower than over the test videos)"
-        yield f"±: standard deviation over seeds{ranges * any(low and std for low, std in _spreads(table))}."
+        yield f"±: standard deviation over seeds{ranges * ((True, True) in spreads)}."
     together = [words for metric, words in _TOGETHER.items() if several and metric in shown]
     if together and _measured(table):
         yield f"Where a row has several jobs: their {', '.join(together)}."

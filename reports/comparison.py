@@ -94,8 +94,8 @@ def own_tests(
 ) -> tuple[pd.DataFrame, dict[str, list[Asked]]]:
     """Both with one column for tests of a data set that stand beside each other in a paper's table or figure.
 
-    Where each of its jobs has a single test, and not all the same, the test is called `own`. Where jobs have several
-    tests that differ in nothing between them but the size of the crop, which is the model's, that is.
+    Where each of its jobs has a single test, and not all the same, the test is called `own`. Where all
+    have the same tests but for the size of the crop, which is the model's, that size is.
     """
     by_data: dict[str, list[Sequence[Asked]]] = {}
     for each in asked.values():

@@ -1,7 +1,7 @@
 """Whether the times and the memory of several jobs can be compared: what they were measured on, and how busy it was."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -9,15 +9,14 @@ import pandas as pd
 from reports.metrics import Column, plain
 from results.outline import Claim
 
+_TIMES: Final = frozenset({"clips_per_s", "latency", "device_minutes", "training_minutes", "training_hours"})
 _DIFFER: Final = {
-    "environment.device": "on different devices",
-    "devices": "on different numbers of devices",
-    "environment.threads": "with different numbers of CPU threads",
+    "environment.device": ("Times and memory were measured on different devices", _TIMES | {"peak_memory"}),
+    "devices": ("Speeds and memory were measured on different numbers of devices", {"clips_per_s", "peak_memory"}),
+    "environment.threads": ("Times were measured with different numbers of CPU threads", _TIMES),
 }
-"""A column of `results.collect.frame`, and how jobs were measured whose values in it differ."""
-_LOAD: Final = "load"
-_OF_LOAD: Final = frozenset({"clips_per_s", "latency", "device_minutes", "training_minutes", "training_hours"})
-_OF_ANY: Final = _OF_LOAD | {"peak_memory"}
+"""A column of `results.collect.frame` -> what is to be said of jobs that differ in it, and the quantities that then do
+not compare; device-hours are counted with their devices."""
 
 WAITING: Final = 1.25
 """Load average to a core from which on jobs wait for each other so much that speeds suffer."""
@@ -26,42 +25,47 @@ UNEVEN: Final = 1.5
 _NAMED_MOST: Final = 4
 
 
-def unlike(records: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
-    """Why costs of these jobs are not to be compared: a sentence for each column that says so; empty if they are.
+@dataclass(frozen=True)
+class Unlike:
+    """Something in which jobs were not measured alike."""
+
+    told: str
+    quantities: frozenset[str]
+    """What is not to be compared then."""
+
+
+def unlike(records: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Unlike]:
+    """Why costs of these jobs are not to be compared, by the columns that say so; empty if they are.
 
     `records` are of `results.collect.frame`; `names` say what a job is called, by its id.
     """
     measured = records[(records["status"] == "done") & records["clips_per_s"].notna()].drop_duplicates("id")
     found = {}
-    for column, how in _DIFFER.items():
+    for column, (how, quantities) in _DIFFER.items():
         jobs = {value: [names[id_] for id_ in group["id"]] for value, group in _by(measured, column)}
         if len(jobs) > 1:
             told = "; ".join(f"{plain(value)}: {_listed(each)}" for value, each in jobs.items())
-            found[column] = f"Times and memory were measured {how}, so that none is marked as best: {told}."
-    load = pd.to_numeric(measured[_LOAD])
+            found[column] = Unlike(f"{how}, so that none is marked as best: {told}.", frozenset(quantities))
+    load = pd.to_numeric(measured["load"])
     if load.max() > WAITING and (load.isna().any() or load.max() > UNEVEN * load.min()):
         unknown = f", and not known of {load.isna().sum()} jobs" if load.isna().any() else ""
-        found[_LOAD] = (
+        found["load"] = Unlike(
             "Times were measured on a machine that was not equally busy, so that none is marked as best: load averages "
-            f"of {load.min():.1f} to {load.max():.1f} to each core{unknown}."
+            f"of {load.min():.1f} to {load.max():.1f} to each core{unknown}.",
+            _TIMES,
         )
     return found
 
 
-def concern(claim: Claim, why: Mapping[str, str]) -> bool:
+def concern(claim: Claim, why: Mapping[str, Unlike]) -> bool:
     """Whether `why` (of `unlike`) says that what is claimed was not measured alike."""
-    return bool(_concerned(why) & {each.quantity for each in claim.holds})
+    return any(condition.quantity in each.quantities for condition in claim.holds for each in why.values())
 
 
-def _concerned(why: Mapping[str, str]) -> frozenset[str]:
-    return _OF_ANY if why.keys() - {_LOAD} else _OF_LOAD if why else frozenset()
-
-
-def heeded(columns: tuple[Column, ...], why: Mapping[str, str]) -> Iterator[Column]:
+def heeded(columns: Iterable[Column], why: Mapping[str, Unlike]) -> list[Column]:
     """The columns, those without a best among them that `why` (of `unlike`) concerns."""
-    concerned = _concerned(why)
-    for column in columns:
-        yield replace(column, comparable=False) if column.metric in concerned else column
+    concerned = {quantity for each in why.values() for quantity in each.quantities}
+    return [replace(each, comparable=False) if each.metric in concerned else each for each in columns]
 
 
 def _by(records: pd.DataFrame, column: str) -> Iterator[tuple[Any, pd.DataFrame]]:

@@ -96,7 +96,7 @@ class Column:
     label: str
     origin: Origin
     comparable: bool = True
-    """Whether its rows were measured alike, so that one of them can be best."""
+    """Whether one of its rows can be best: not where they were measured under other conditions, or never compared."""
 
     @property
     def title(self) -> str:

@@ -186,7 +186,7 @@ def _values(quantity: str, rows: pd.DataFrame, called: Callable[[_Row], str]) ->
         groups.setdefault(called(row), []).append(row)
     for name, group in groups.items():
         known = measured(quantity, group)
-        some = sum(measured(quantity, [row]) is not None for row in group)
+        some = len(known) if known else sum(measured(quantity, [row]) is not None for row in group)
         mean, std = mean_std(known) if known else (None, None)
         guessed = chance(row["classes"] for row in group)
         made = [tested(row) for row in group if quantity in OF_TESTS and pd.notna(row["test.crops"])]

@@ -120,19 +120,8 @@ def _command(suite: Suite, store: Store) -> str:
     kept = [text for text in suite.narrowed if not (searched and text.startswith("--only "))]
     laid = [word for text in kept for word in text.split(" ", 1)]
     at = ["--scale", suite.scale] if suite.scale != "demo" else []
-    return shlex.join(
-        [
-            "python",
-            "-m",
-            "harness",
-            "search" if searched else "run",
-            str(suite.path),
-            *at,
-            *laid,
-            "--root",
-            str(store.root),
-        ]
-    )
+    words = ["search" if searched else "run", str(suite.path), *at, *laid, "--root", str(store.root)]
+    return shlex.join(["python", "-m", "harness", *words])
 
 
 def _report(

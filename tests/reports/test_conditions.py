@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,7 +28,7 @@ def made(*changes: dict[str, Any]) -> list[Record]:
 
 
 def unlike(*changes: dict[str, Any]) -> dict[str, str]:
-    return conditions.unlike(frame(made(*changes)), NAMES)
+    return {column: each.told for column, each in conditions.unlike(frame(made(*changes)), NAMES).items()}
 
 
 def test_jobs_measured_alike_are_compared() -> None:
@@ -47,7 +47,7 @@ def test_jobs_measured_alike_are_compared() -> None:
 def test_what_differs_is_told_with_the_jobs(changes: Sequence[dict[str, Any]], column: str, told: str) -> None:
     found = unlike(*changes)
     assert list(found) == [column]
-    assert f"measured {told}, so that none is marked as best" in found[column]
+    assert f"were measured {told}, so that none is marked as best" in found[column]
     assert ": joint" in found[column]
     assert ": space, divided" in found[column]
 
@@ -58,7 +58,7 @@ def test_many_jobs_are_counted() -> None:
         each.model_copy(update={"environment": {"device": "A" if seed else "B"}}) for seed, each in enumerate(records)
     ]
     found = conditions.unlike(frame(records), {each.id: each.id for each in records})
-    assert "A: job1, job2, job3, job4 and 1 more; B: job0" in found["environment.device"]
+    assert "A: job1, job2, job3, job4 and 1 more; B: job0" in found["environment.device"].told
 
 
 @pytest.mark.parametrize(
@@ -93,32 +93,34 @@ def test_claims_of_what_was_not_measured_alike_say_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("why", "left"),
+    ("changes", "left"),
     [
         ({}, {"top1", "clips_per_s", "training_minutes", "peak_memory"}),
-        ({"load": "uneven"}, {"top1", "peak_memory"}),
-        ({"environment.device": "two"}, {"top1"}),
+        ({"load": 9.0}, {"top1", "peak_memory"}),
+        ({"threads": 9}, {"top1", "peak_memory"}),
+        ({"devices": 9}, {"top1", "training_minutes"}),  # which are of all devices together
+        ({"device": "H200"}, {"top1"}),
     ],
 )
-def test_only_accuracies_have_a_best_where_costs_cannot_be_compared(why: dict[str, str], left: set[str]) -> None:
+def test_what_was_not_measured_alike_has_no_best(changes: dict[str, Any], left: set[str]) -> None:
+    why = conditions.unlike(frame(made({"load": 1.0}, {"load": 1.0} | changes)), NAMES)
     metrics = ("top1", "clips_per_s", "training_minutes", "peak_memory")
     columns = tuple(Column(metric, metric, metric, "", "measured") for metric in metrics)
     assert {each.metric for each in conditions.heeded(columns, why) if each.comparable} == left
 
 
-def test_a_report_marks_no_best_speed_and_says_why(marked: Callable[..., tuple[set[str], Sequence[str]]]) -> None:
-    assert {"clips_per_s", "peak_memory", "top1"} <= marked({}, {}, {})[0]
-    best, notes = marked({}, {"device": "H200"}, {})
-    assert best == {"top1"}
-    assert any("on different devices" in note and "H200: joint" in note for note in notes)
-
-
-@pytest.fixture
-def marked() -> Callable[..., tuple[set[str], Sequence[str]]]:
+def marked(outline: Outline, *changes: dict[str, Any]) -> tuple[set[str], Sequence[str]]:
     """Of a report of such records: the metrics that have a best, and the table's notes."""
+    (table,) = assemble.report(INFO, outline, jobs_of(frame(made(*changes))), None, {}, []).tables
+    return {each.metric for each in table.columns if best_rows(table.frame, each)}, table.notes
 
-    def found(*changes: dict[str, Any]) -> tuple[set[str], Sequence[str]]:
-        (table,) = assemble.report(INFO, Outline(), jobs_of(frame(made(*changes))), None, {}, []).tables
-        return {each.metric for each in table.columns if best_rows(table.frame, each)}, table.notes
 
-    return found
+OF_COSTS = Outline(findings=(Claim(claim="x", holds=(Condition(of={"seed": 0}, quantity="gmacs", above=0.0),)),))
+
+
+@pytest.mark.parametrize(("outline", "accuracies"), [(Outline(), {"top1"}), (OF_COSTS, set())])
+def test_a_report_marks_no_best_speed_and_says_why(outline: Outline, accuracies: set[str]) -> None:
+    assert marked(outline, {}, {}, {})[0] == {"clips_per_s", "peak_memory"} | accuracies
+    best, notes = marked(outline, {}, {"device": "H200"}, {})
+    assert best == accuracies
+    assert any("on different devices" in note and "H200: joint" in note for note in notes)
